@@ -1,0 +1,63 @@
+/* What one plan's execution knows. One per process; the container's first process has a copy made by clone3. */
+#ifndef ISLET_CONTEXT_H
+#define ISLET_CONTEXT_H
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "plan_table.h"
+#include "util.h"
+
+#define DETAIL_SIZE 1024
+
+struct plan_op {
+  uint16_t code;
+  uint8_t section;
+  struct plan_reader payload;
+};
+
+struct plan {
+  struct plan_op *ops;
+  uint32_t count;
+};
+
+/*
+ * Why a plan failed. The container's first process writes it to a page shared with the monitor instead of sending it: no syscall is needed after the
+ * seccomp filter is on, and a process that dies without a word still shows by `at` how far it came. execve drops the mapping.
+ */
+struct report {
+  volatile int32_t at; /* index of the operation being done, -1 before the first */
+  int32_t failed_op;   /* index of the one that failed, -1 for none */
+  int32_t error;
+  char detail[DETAIL_SIZE];
+};
+
+struct context {
+  struct plan plan;
+  struct report *report;
+
+  /* The rootfs: O_PATH descriptor of the root mount, from overlayRoot or bindRoot. */
+  int root_fd;
+  bool pivoted;
+  int mask_fd; /* the empty read-only tmpfs, attached once and cloned for each further mask */
+
+  /* The container's first process. */
+  int sync_fd;   /* socket to the other side */
+  bool umask_set;
+  bool sealed;   /* descriptors from 3 up are close-on-exec */
+
+  /* The monitor. */
+  uint64_t clone_flags;
+  int cgroup_fd; /* cgroup2 directory for CLONE_INTO_CGROUP, or -1 */
+  int netns_fd;  /* the child's network namespace while the parent section runs, or -1 */
+  pid_t pid;
+  int pidfd;
+  struct monitor *monitor;
+
+  /* A run plan. */
+  struct buffer results;
+  uint32_t result_count;
+};
+
+/* Notes the kernel's own text or the object of a failure for the report; returns `error` so that it can be returned on. */
+int fail(struct context *ctx, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+#endif

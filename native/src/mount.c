@@ -1,0 +1,230 @@
+/* Mount operations. All of the rootfs is reached by descriptors: fsopen, fsmount, open_tree, mount_setattr, move_mount. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "plan.h"
+#include "root.h"
+
+#define ATTRS_ATIME ((uint64_t)MOUNT_ATTR__ATIME)
+#define MASK_ATTRS (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
+#define PROPAGATION (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
+
+/* Appends the messages that the kernel left in the context ("e tmpfs: Bad value for 'size'") to the report. */
+static int fail_context(struct context *ctx, int context_fd, int error) {
+  char *detail = ctx->report->detail;
+  size_t used = 0;
+  while (used + 3 < DETAIL_SIZE) {
+    size_t gap = used > 0 ? 2 : 0;
+    ssize_t count = read(context_fd, detail + used + gap, DETAIL_SIZE - 1 - used - gap);
+    if (count <= 0) break;
+    char *message = detail + used + gap;
+    if (count > 2 && message[1] == ' ') memmove(message, message + 2, (size_t)(count -= 2));
+    if (gap) memcpy(detail + used, "; ", gap);
+    used += gap + (size_t)count;
+    while (used > 0 && detail[used - 1] == '\n') used--;
+  }
+  detail[used] = 0;
+  return error;
+}
+
+static int move_to(int mount_fd, int target_fd) {
+  return move_mount(mount_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ? errno : 0;
+}
+
+/* Sets attributes and propagation of a mount, or of the tree below it. */
+static int set_attributes(int fd, uint64_t attrs, uint64_t propagation, bool recursive) {
+  if (attrs == 0 && propagation == 0) return 0;
+  struct mount_attr change = {.attr_set = attrs, .propagation = propagation};
+  /* The access time flags are a field of their own: a value is only taken when the field is cleared with it. */
+  if (attrs & ATTRS_ATIME) change.attr_clr = ATTRS_ATIME;
+  return mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &change, sizeof(change)) < 0 ? errno : 0;
+}
+
+int run_mount_propagation(struct context *ctx, const struct op_mount_propagation *op) {
+  (void)ctx;
+  return mount(NULL, op->path, NULL, op->flags, NULL) < 0 ? errno : 0;
+}
+
+static int adopt_root(struct context *ctx, int fd) {
+  if (ctx->root_fd >= 0) close(ctx->root_fd);
+  ctx->root_fd = fd;
+  return fd < 0 ? errno : 0;
+}
+
+int run_overlay_root(struct context *ctx, const struct op_overlay_root *op) {
+  if (chdir(op->cwd) < 0) return fail(ctx, errno, "%s", op->cwd);
+  int error = mount("overlay", op->target, "overlay", op->flags, op->options) < 0 ? errno : 0;
+  if (error == 0) error = adopt_root(ctx, open(op->target, O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (chdir("/") < 0 && error == 0) error = errno;
+  return error;
+}
+
+int run_bind_root(struct context *ctx, const struct op_bind_root *op) {
+  const char *target = *op->target ? op->target : op->source;
+  unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (op->recursive ? AT_RECURSIVE : 0);
+  int tree = open_tree(AT_FDCWD, op->source, flags);
+  if (tree < 0) return fail(ctx, errno, "%s", op->source);
+  int error = set_attributes(tree, op->attrs, 0, op->recursive != 0);
+  if (error == 0 && move_mount(tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS) < 0) error = fail(ctx, errno, "%s", target);
+  if (error != 0) {
+    close(tree);
+    return error;
+  }
+  return adopt_root(ctx, tree);
+}
+
+static int configure(struct context *ctx, int context_fd, const struct op_mount_fs *op) {
+  if (*op->source && fsconfig(context_fd, FSCONFIG_SET_STRING, "source", op->source, 0) < 0) return fail_context(ctx, context_fd, errno);
+  struct plan_strs options = op->options;
+  while (options.count > 0) {
+    const char *option = plan_strs_next(&options);
+    const char *value = strchr(option, '=');
+    char key[256];
+    size_t length = value ? (size_t)(value - option) : strlen(option);
+    if (length >= sizeof(key)) return fail(ctx, EINVAL, "option %s", option);
+    memcpy(key, option, length);
+    key[length] = 0;
+    int done = value ? fsconfig(context_fd, FSCONFIG_SET_STRING, key, value + 1, 0) : fsconfig(context_fd, FSCONFIG_SET_FLAG, key, NULL, 0);
+    if (done < 0) {
+      fail_context(ctx, context_fd, errno);
+      return *ctx->report->detail ? errno : fail(ctx, errno, "option %s", option);
+    }
+  }
+  return fsconfig(context_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0 ? fail_context(ctx, context_fd, errno) : 0;
+}
+
+/*
+ * procfs and sysfs only go on a real directory: behind a symbolic link of the image the masks of /proc and /sys would cover something else than what
+ * the workload sees (the CVE-2019-16884 and CVE-2019-19921 family).
+ */
+static int open_mount_target(const struct context *ctx, const struct op_mount_fs *op) {
+  bool kernel_fs = strcmp(op->fs_type, "proc") == 0 || strcmp(op->fs_type, "sysfs") == 0;
+  if (kernel_fs) {
+    int fd = root_open(ctx, op->target, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+    if (fd >= 0 || errno != ENOENT) return fd;
+  }
+  return root_mkdirs(ctx, op->target, 0755, (struct owner){0, 0});
+}
+
+int run_mount_fs(struct context *ctx, const struct op_mount_fs *op) {
+  int context_fd = fsopen(op->fs_type, FSOPEN_CLOEXEC);
+  if (context_fd < 0) return fail(ctx, errno, "file system %s", op->fs_type);
+  int error = configure(ctx, context_fd, op);
+  int mount_fd = -1;
+  if (error == 0) {
+    mount_fd = fsmount(context_fd, FSMOUNT_CLOEXEC, (unsigned)op->attrs);
+    if (mount_fd < 0) error = fail_context(ctx, context_fd, errno);
+  }
+  close(context_fd);
+  if (error != 0) return error;
+  int target = open_mount_target(ctx, op);
+  error = target < 0 ? errno : move_to(mount_fd, target);
+  if (target >= 0) close(target);
+  close(mount_fd);
+  return error;
+}
+
+static int open_bind_target(const struct context *ctx, const char *path, uint32_t create) {
+  if (create == 1) return root_mkdirs(ctx, path, 0755, (struct owner){0, 0});
+  if (create == 2) return root_touch(ctx, path);
+  return root_open(ctx, path, O_PATH, 0);
+}
+
+int run_mount_bind(struct context *ctx, const struct op_mount_bind *op) {
+  unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (op->recursive ? AT_RECURSIVE : 0);
+  int tree = open_tree(AT_FDCWD, op->source, flags);
+  if (tree < 0) return fail(ctx, errno, "%s", op->source);
+  int error = set_attributes(tree, op->attrs, 0, op->recursive != 0);
+  if (error == 0) error = set_attributes(tree, 0, op->propagation & PROPAGATION, (op->propagation & MS_REC) != 0);
+  int target = -1;
+  if (error == 0) {
+    target = open_bind_target(ctx, op->target, op->create_target);
+    if (target < 0) error = fail(ctx, errno, "%s", op->target);
+  }
+  if (error == 0) error = move_to(tree, target);
+  if (target >= 0) close(target);
+  close(tree);
+  return error;
+}
+
+/*
+ * One empty tmpfs serves all masked directories: many containers with many masks each would slow the kernel's mount code down. It is cloned from where
+ * it was attached first, because kernels before 6.15 cannot clone a detached mount.
+ */
+static int mask_directory(struct context *ctx, int target) {
+  if (ctx->mask_fd >= 0) {
+    int tree = open_tree(ctx->mask_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+    if (tree < 0) return errno;
+    int error = move_to(tree, target);
+    close(tree);
+    return error;
+  }
+  int context_fd = fsopen("tmpfs", FSOPEN_CLOEXEC);
+  if (context_fd < 0) return errno;
+  /* The source only names it in mountinfo. */
+  int error = fsconfig(context_fd, FSCONFIG_SET_STRING, "source", "tmpfs", 0) < 0 ? errno : 0;
+  if (error == 0 && fsconfig(context_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) error = errno;
+  int mount_fd = error == 0 ? fsmount(context_fd, FSMOUNT_CLOEXEC, MASK_ATTRS) : -1;
+  if (error == 0 && mount_fd < 0) error = errno;
+  close(context_fd);
+  if (error == 0) error = move_to(mount_fd, target);
+  if (error == 0) ctx->mask_fd = mount_fd;
+  else if (mount_fd >= 0) close(mount_fd);
+  return error;
+}
+
+/* Binds the host's null device, which is looked at after it was cloned: what is mounted is what was verified (CVE-2025-31133). */
+static int mask_file(struct context *ctx, int target) {
+  int tree = open_tree(AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+  if (tree < 0) return fail(ctx, errno, "/dev/null of the host");
+  struct stat info;
+  int error = fstat(tree, &info) < 0 ? errno : 0;
+  if (error == 0 && (!S_ISCHR(info.st_mode) || info.st_rdev != makedev(1, 3))) error = fail(ctx, ENODEV, "/dev/null of the host is not the null device");
+  if (error == 0) error = move_to(tree, target);
+  close(tree);
+  return error;
+}
+
+static bool is_missing(int error) { return error == ENOENT || error == ENOTDIR; }
+
+int run_mask(struct context *ctx, const struct op_mask *op) {
+  if (ctx->pivoted) return fail(ctx, EINVAL, "masks come before the pivot, while the host's /dev/null is in reach");
+  int target = root_open(ctx, op->path, O_PATH, 0);
+  if (target < 0) return is_missing(errno) ? 0 : errno;
+  struct stat info;
+  int error = fstat(target, &info) < 0 ? errno : 0;
+  if (error == 0) error = S_ISDIR(info.st_mode) ? mask_directory(ctx, target) : mask_file(ctx, target);
+  close(target);
+  return error;
+}
+
+int run_readonly_path(struct context *ctx, const struct op_readonly_path *op) {
+  int target = root_open(ctx, op->path, O_PATH, 0);
+  if (target < 0) return is_missing(errno) ? 0 : errno;
+  int tree = open_tree(target, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+  int error = tree < 0 ? errno : set_attributes(tree, MOUNT_ATTR_RDONLY, 0, true);
+  if (error == 0) error = move_to(tree, target);
+  if (tree >= 0) close(tree);
+  close(target);
+  return error;
+}
+
+int run_readonly_root(struct context *ctx, const struct op_readonly_root *op) {
+  (void)op;
+  if (ctx->root_fd < 0) return EBADF;
+  return set_attributes(ctx->root_fd, MOUNT_ATTR_RDONLY, 0, false);
+}
+
+int run_mount_attrs(struct context *ctx, const struct op_mount_attrs *op) {
+  int target = root_open(ctx, op->path, O_PATH, 0);
+  if (target < 0) return errno;
+  int error = set_attributes(target, op->attrs, 0, false);
+  close(target);
+  return error == EINVAL ? fail(ctx, error, "not a mount point, or unknown attributes") : error;
+}

@@ -1,0 +1,52 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "plan.h"
+
+/* The flags are kept for the clone that ends the setup section (start.c). */
+int run_clone(struct context *ctx, const struct op_clone *op) {
+  if (!ctx->monitor) return fail(ctx, EINVAL, "a run plan cannot clone");
+  ctx->clone_flags = op->flags;
+  return 0;
+}
+
+int run_child_netns(struct context *ctx, const struct op_child_netns *op) {
+  char path[64];
+  snprintf(path, sizeof(path), "/proc/%d/ns/net", ctx->pid);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return errno;
+  ctx->netns_fd = (int)op->fd;
+  if (fd == (int)op->fd) return 0;
+  int error = dup3(fd, (int)op->fd, O_CLOEXEC) < 0 ? errno : 0;
+  close(fd);
+  return error;
+}
+
+int run_unshare(struct context *ctx, const struct op_unshare *op) {
+  (void)ctx;
+  return syscall(SYS_unshare, op->flags) < 0 ? errno : 0;
+}
+
+int run_setns(struct context *ctx, const struct op_setns *op) {
+  (void)ctx;
+  int fd = open(op->path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return errno;
+  int error = setns(fd, (int)op->ns_type) < 0 ? errno : 0;
+  close(fd);
+  return error;
+}
+
+int run_set_hostname(struct context *ctx, const struct op_set_hostname *op) {
+  (void)ctx;
+  return sethostname(op->name, strlen(op->name)) < 0 ? errno : 0;
+}
+
+int run_set_domainname(struct context *ctx, const struct op_set_domainname *op) {
+  (void)ctx;
+  return setdomainname(op->name, strlen(op->name)) < 0 ? errno : 0;
+}

@@ -1,0 +1,60 @@
+/* Writes below /proc: only ever through a descriptor that is known to be procfs (the CVE-2025-52881 family). */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "plan.h"
+#include "root.h"
+
+#define PROC_ROOT_INO 1
+
+/* The root directory of a procfs, not something else or a subdirectory bound over it. */
+static bool is_procfs_root(int fd) {
+  struct statfs fs;
+  struct stat info;
+  return fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC && fstat(fd, &info) == 0 && info.st_ino == PROC_ROOT_INO;
+}
+
+/* Opens `path` below the procfs `proc` for writing; nothing mounted over a part of it is entered. */
+static int open_below(int proc, const char *path, uint64_t resolve) {
+  struct open_how how = {.flags = O_WRONLY | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV | resolve};
+  return (int)syscall(SYS_openat2, proc, path, &how, sizeof(how));
+}
+
+static int write_below(struct context *ctx, int proc, const char *path, uint64_t resolve, const void *data, size_t length) {
+  if (!is_procfs_root(proc)) return fail(ctx, EINVAL, "/proc is not procfs");
+  int fd = open_below(proc, path, resolve);
+  if (fd < 0) return errno;
+  ssize_t written = write(fd, data, length);
+  int error = written < 0 ? errno : (size_t)written == length ? 0 : EIO;
+  close(fd);
+  return error;
+}
+
+int run_write_proc(struct context *ctx, const struct op_write_proc *op) {
+  const char *prefix = "/proc/";
+  if (strncmp(op->path, prefix, strlen(prefix)) != 0) return fail(ctx, EINVAL, "not below /proc");
+  int proc = root_open(ctx, "/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+  if (proc < 0) return errno;
+  int error = write_below(ctx, proc, op->path + strlen(prefix), RESOLVE_NO_SYMLINKS, op->data.data, op->data.length);
+  close(proc);
+  return error;
+}
+
+int run_oom_score_adj(struct context *ctx, const struct op_oom_score_adj *op) {
+  char text[16];
+  int length = snprintf(text, sizeof(text), "%d", op->value);
+  /* Before the pivot this is the host's procfs, after it the container's; "self" is this process in both. */
+  int proc = open("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (proc < 0) return errno;
+  int error = write_below(ctx, proc, "self/oom_score_adj", 0, text, (size_t)length);
+  close(proc);
+  return error;
+}

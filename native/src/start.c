@@ -1,0 +1,243 @@
+#include "start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "cleanup.h"
+#include "launcher.h"
+#include "monitor.h"
+#include "plan.h"
+#include "tty.h"
+
+#ifndef P_PIDFD
+#define P_PIDFD 3
+#endif
+
+/* Ends of the pipes and of the socket that belong to the container's first process; -1 where there is none. */
+struct child_ends {
+  int stdio[3];
+  int sync;
+};
+
+static const struct child_ends NO_ENDS = {{-1, -1, -1}, -1};
+
+static const char *check_start_plan(const struct context *ctx) {
+  uint32_t clones = 0;
+  uint32_t last_child = PLAN_NO_OP;
+  bool monitor_first = ctx->plan.count > 0 && ctx->plan.ops[0].code == OP_MONITOR;
+  for (uint32_t i = 0; i < ctx->plan.count; i++) {
+    const struct plan_op *op = &ctx->plan.ops[i];
+    if (op->code == OP_CLONE && op->section == SECTION_SETUP) clones++;
+    if (op->section == SECTION_SETUP && clones > 0 && op->code != OP_CLONE) return "a setup operation stands behind the clone";
+    if (op->section == SECTION_CHILD) last_child = i;
+  }
+  if (!monitor_first) return "the plan does not begin with the operation monitor";
+  if (clones != 1) return "the plan does not have exactly one clone";
+  if (last_child == PLAN_NO_OP || ctx->plan.ops[last_child].code != OP_EXEC) return "the section child does not end with exec";
+  return NULL;
+}
+
+/* The user the workload will run as: its pipes are given to it, so that it may reopen /dev/stdout as /proc/self/fd/1. */
+static uint32_t workload_uid(const struct context *ctx) {
+  struct op_set_uid args;
+  uint32_t index = plan_find(&ctx->plan, OP_SET_UID);
+  if (index == PLAN_NO_OP) return 0;
+  struct plan_reader in = ctx->plan.ops[index].payload;
+  return decode_set_uid(&in, &args) ? args.uid : 0;
+}
+
+static int make_pipe(uint32_t uid, int *read_end, int *write_end) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) < 0) return errno;
+  *read_end = ends[0];
+  *write_end = ends[1];
+  return uid != 0 && fchown(ends[0], uid, (gid_t)-1) < 0 ? errno : 0;
+}
+
+static void set_nonblocking(int fd) {
+  if (fd >= 0) fcntl(fd, F_SETFL, O_NONBLOCK);
+}
+
+/* Without a terminal: pipes for stdout and stderr, and for stdin when the container keeps it open. Ends of this process do not block. */
+static int make_stdio(struct context *ctx, struct child_ends *child) {
+  struct monitor *monitor = ctx->monitor;
+  if (monitor->flags & MONITOR_TTY) return 0;
+  uint32_t uid = workload_uid(ctx);
+  int error = make_pipe(uid, &monitor->streams[0].fd, &child->stdio[1]);
+  if (error == 0) error = make_pipe(uid, &monitor->streams[1].fd, &child->stdio[2]);
+  if (error == 0 && monitor->flags & MONITOR_OPEN_STDIN) error = make_pipe(uid, &child->stdio[0], &monitor->stdin_fd);
+  set_nonblocking(monitor->streams[0].fd);
+  set_nonblocking(monitor->streams[1].fd);
+  set_nonblocking(monitor->stdin_fd);
+  return error;
+}
+
+static int make_sync(struct context *ctx, struct child_ends *child) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) return errno;
+  ctx->sync_fd = ends[0];
+  child->sync = ends[1];
+  return 0;
+}
+
+static int make_report(struct context *ctx) {
+  struct report *page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) return errno;
+  *page = (struct report){.at = -1, .failed_op = -1};
+  ctx->report = page;
+  return 0;
+}
+
+static void close_child_ends(struct child_ends *child) {
+  for (int i = 0; i < 3; i++) close_fd(&child->stdio[i]);
+  close_fd(&child->sync);
+}
+
+static int clone_child(struct context *ctx, struct child_ends *child) {
+  struct clone_args args = {
+      .flags = ctx->clone_flags | CLONE_PIDFD,
+      .pidfd = (uint64_t)(uintptr_t)&ctx->pidfd,
+      .exit_signal = SIGCHLD,
+  };
+  if (ctx->cgroup_fd >= 0) {
+    args.flags |= CLONE_INTO_CGROUP;
+    args.cgroup = (uint64_t)ctx->cgroup_fd;
+  }
+  long pid = syscall(SYS_clone3, &args, sizeof(args));
+  if (pid < 0) return errno;
+  if (pid == 0) {
+    /* Our copy of the monitor's end would hide the monitor's death from us. */
+    close(ctx->sync_fd);
+    ctx->sync_fd = child->sync;
+    child_main(ctx, child->stdio);
+  }
+  ctx->pid = (pid_t)pid;
+  return 0;
+}
+
+/* Everything from the first operation to the running child. A failing clone3 is reported as the clone operation's. */
+static int set_up(struct context *ctx, struct child_ends *child) {
+  const char *problem = check_start_plan(ctx);
+  if (problem) return fail(ctx, EINVAL, "%s", problem);
+  int error = plan_run_section(ctx, SECTION_SETUP);
+  if (error != 0) return error;
+  error = make_stdio(ctx, child);
+  if (error == 0) error = make_sync(ctx, child);
+  if (error == 0) error = make_report(ctx);
+  if (error != 0) return fail(ctx, error, "cannot make the container's pipes");
+  error = clone_child(ctx, child);
+  if (error != 0) ctx->report->failed_op = (int32_t)plan_find(&ctx->plan, OP_CLONE);
+  return error;
+}
+
+static void kill_child(struct context *ctx) {
+  if (ctx->pidfd < 0) return;
+  siginfo_t info;
+  syscall(SYS_pidfd_send_signal, ctx->pidfd, SIGKILL, NULL, 0);
+  while (waitid(P_PIDFD, (id_t)ctx->pidfd, &info, WEXITED) < 0 && errno == EINTR) {
+  }
+}
+
+/*
+ * The section parent runs beside the child, which writes to the shared page meanwhile; so it has a report of its own. When both have failed the
+ * child's reason counts: an operation of the parent may have failed only because the child was gone, never the other way, as the child is killed.
+ */
+static int run_parent(struct context *ctx) {
+  static struct report own = {.at = -1, .failed_op = -1};
+  struct report *shared = ctx->report;
+  ctx->report = &own;
+  int error = plan_run_section(ctx, SECTION_PARENT);
+  /* Kept, it would keep the namespace and its links alive after the container. */
+  close_fd(&ctx->netns_fd);
+  if (error == 0) {
+    error = monitor_write_pid(ctx->monitor, ctx->pid);
+    if (error != 0) fail(ctx, error, "cannot write the pid file");
+  }
+  if (error != 0) {
+    kill_child(ctx);
+    if (shared->error == 0) return error;
+    ctx->report = shared;
+    return shared->error;
+  }
+  ctx->report = shared;
+  /* EPIPE: the child failed meanwhile and tells why itself. */
+  send(ctx->sync_fd, "G", 1, MSG_NOSIGNAL);
+  return 0;
+}
+
+/* Waits until the child's end of the socket closes, by execve or by death; takes the terminal on the way. */
+static int await_exec(struct context *ctx) {
+  struct monitor *monitor = ctx->monitor;
+  for (;;) {
+    int received = -1;
+    ssize_t count = tty_receive(ctx->sync_fd, &received);
+    if (received >= 0) {
+      close_fd(&monitor->streams[0].fd);
+      monitor->streams[0].fd = received;
+      set_nonblocking(received);
+    }
+    if (count < 0 && errno == EINTR) continue;
+    /* ECONNRESET is an end of file with a byte unread: the child did not wait for its parent. */
+    if (count < 0 && errno != ECONNRESET) return errno;
+    if (count <= 0) break;
+  }
+  struct report *report = ctx->report;
+  if (report->error != 0) return report->error;
+  if (report->at < 0 || ctx->plan.ops[report->at].code != OP_EXEC) {
+    return fail(ctx, ECHILD, "the container's first process died before its program, at operation %d", report->at);
+  }
+  if (monitor->flags & MONITOR_TTY && monitor->streams[0].fd < 0) return fail(ctx, ENOTTY, "the plan did not open a terminal");
+  return 0;
+}
+
+static int send_started(const struct context *ctx, uint32_t id) {
+  struct buffer frame = {0};
+  if (!frame_begin(&frame, id, FRAME_STARTED) || !buffer_u32le(&frame, (uint32_t)getpid()) || !buffer_u32le(&frame, (uint32_t)ctx->pid) ||
+      !buffer_u64le(&frame, realtime_ns())) {
+    return ENOMEM;
+  }
+  frame_end(&frame);
+  /* A launcher that died meanwhile is no reason to stop: isled finds the container by its pid file. */
+  write_all(STATUS_FD, frame.data, frame.length);
+  buffer_free(&frame);
+  return 0;
+}
+
+/* Undoes a failed start. */
+static void abandon(struct context *ctx) {
+  char errors[512];
+  kill_child(ctx);
+  run_cleanup(ctx, errors, sizeof(errors));
+  monitor_remove_files(ctx->monitor);
+}
+
+int start_container(struct context *ctx, uint32_t id) {
+  static struct report later = {.at = -1, .failed_op = -1};
+  struct child_ends child = NO_ENDS;
+  int error = set_up(ctx, &child);
+  close_child_ends(&child);
+  if (error == 0) error = run_parent(ctx);
+  if (error == 0) error = await_exec(ctx);
+  if (error == 0) error = send_started(ctx, id);
+  if (error != 0) {
+    abandon(ctx);
+    return error;
+  }
+  close_fd(&ctx->sync_fd);
+  /* From here on the group's directory is only wanted by kill_rest in exit.c. */
+  if (ctx->clone_flags & CLONE_NEWPID) close_fd(&ctx->cgroup_fd);
+  munmap(ctx->report, sizeof(*ctx->report));
+  ctx->report = &later;
+  return 0;
+}

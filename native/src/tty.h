@@ -1,0 +1,12 @@
+#ifndef ISLET_TTY_H
+#define ISLET_TTY_H
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Sends one descriptor over a unix socket; 0 or an errno. */
+int tty_send(int socket, int fd);
+/* As recv(2) of one byte; *fd is a descriptor that came along, close-on-exec. */
+ssize_t tty_receive(int socket, int *fd);
+/* 0 or an errno. */
+int tty_resize(int master, uint32_t rows, uint32_t cols);
+#endif

@@ -1,0 +1,9 @@
+#!/bin/sh
+# `npm test`: installs what the tests need, builds, checks, runs every test. Arguments: test files to run instead of all.
+set -eu
+cd "$(dirname "$0")/.."
+scripts/setup.sh skopeo=skopeo docker-registry=docker-registry debootstrap=debootstrap busybox-static=/bin/busybox \
+  iproute2=ip bsdutils=script
+PATH=$PWD/node_modules/.bin:$PATH
+export PATH
+exec node scripts/test.ts "$@"

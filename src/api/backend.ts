@@ -1,0 +1,131 @@
+/**
+ * What the API layer needs from the engine. `src/daemon/` implements it; the API's own tests use a fake.
+ * Every method rejects with EngineError; its `kind` becomes the HTTP status. JSON results are the Engine API's own shapes.
+ */
+import type { Readable, Writable } from 'node:stream';
+import type { CreateRequest } from '../oci/container-config.ts';
+import type { Explanation } from './types/explain.ts';
+
+export type Filters = ReadonlyMap<string, readonly string[]>;
+export type JsonObject = Record<string, unknown>;
+
+export interface RegistryAuth {
+  username?: string;
+  password?: string;
+  identitytoken?: string;
+  registrytoken?: string;
+  serveraddress?: string;
+}
+
+export interface AttachOptions {
+  logs: boolean;
+  stream: boolean;
+  stdin: boolean;
+  stdout: boolean;
+  stderr: boolean;
+  /** undefined = the container's default, ctrl-p,ctrl-q; '' = the client gave an empty value */
+  detachKeys: string | undefined;
+}
+
+/**
+ * An attachment: bytes for the client come out of `output`, already framed (8-byte multiplexed headers) unless `tty`;
+ * the client's bytes go into `input`; ending `input` is the half-close. `output` ends when the container's output has.
+ */
+export interface Attachment {
+  readonly tty: boolean;
+  readonly output: Readable;
+  readonly input: Writable | null;
+  /** The client went away, or left by its detach keys: free everything. Idempotent. */
+  close(reason?: 'detached'): void;
+}
+
+export interface LogsOptions {
+  follow: boolean;
+  stdout: boolean;
+  stderr: boolean;
+  /** nanoseconds since the epoch, 0 = no bound */
+  since: bigint;
+  until: bigint;
+  timestamps: boolean;
+  details: boolean;
+  /** number of last lines; undefined = all */
+  tail: number | undefined;
+}
+
+export type WaitCondition = 'not-running' | 'next-exit' | 'removed';
+
+export interface ContainersBackend {
+  create(
+    name: string | undefined,
+    platform: string | undefined,
+    request: CreateRequest,
+  ): Promise<{ Id: string; Warnings: string[] }>;
+  list(options: { all: boolean; limit: number; size: boolean; filters: Filters }): Promise<JsonObject[]>;
+  inspect(name: string, options: { size: boolean }): Promise<JsonObject>;
+  start(name: string, options: { detachKeys: string | undefined }): Promise<void>;
+  stop(name: string, options: { signal: string | undefined; timeoutS: number | undefined }): Promise<void>;
+  restart(name: string, options: { signal: string | undefined; timeoutS: number | undefined }): Promise<void>;
+  kill(name: string, signal: string | undefined): Promise<void>;
+  remove(name: string, options: { force: boolean; volumes: boolean; link: boolean }): Promise<void>;
+  rename(name: string, newName: string): Promise<void>;
+  resize(name: string, size: { rows: number; columns: number }): Promise<void>;
+  attach(name: string, options: AttachOptions): Promise<Attachment>;
+  /** Resolves at once, when the wait is registered (the API flushes its 200 then); `done` resolves at the condition. */
+  wait(
+    name: string,
+    condition: WaitCondition,
+  ): Promise<{ done: Promise<{ StatusCode: number; Error?: { Message: string } }>; cancel(): void }>;
+  /** `stream` is framed unless `tty`. */
+  logs(name: string, options: LogsOptions): Promise<{ tty: boolean; stream: Readable }>;
+  prune(filters: Filters): Promise<{ ContainersDeleted: string[]; SpaceReclaimed: number }>;
+  explain(name: string): Promise<Explanation>;
+}
+
+export interface ImagesBackend {
+  /** Progress objects are Docker's JSON messages ({status, id, progressDetail}); the first one is emitted only after the reference was valid. */
+  pull(
+    request: { fromImage: string; tag: string; platform: string | undefined; auth: RegistryAuth | undefined },
+    progress: (message: JsonObject) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
+  list(options: { all: boolean; digests: boolean; sharedSize: boolean; filters: Filters }): Promise<JsonObject[]>;
+  inspect(name: string): Promise<JsonObject>;
+  history(name: string): Promise<JsonObject[]>;
+  tag(name: string, repo: string, tag: string): Promise<void>;
+  remove(
+    name: string,
+    options: { force: boolean; noprune: boolean },
+  ): Promise<({ Untagged: string } | { Deleted: string })[]>;
+  explain(name: string): Promise<Explanation>;
+}
+
+export interface EventMessage {
+  Type: string;
+  Action: string;
+  Actor: { ID: string; Attributes: Record<string, string> };
+  scope: 'local';
+  time: number;
+  timeNano: bigint;
+}
+
+export interface SystemBackend {
+  version(): Promise<JsonObject>;
+  info(): Promise<JsonObject>;
+  /**
+   * Live events until `signal` aborts or `until` has come; past ones since `since` first. Both in nanoseconds since the
+   * epoch; 0 = not given, so no past events, no end. The subscription must stand when the first `next()` has returned its promise.
+   */
+  events(options: { since: bigint; until: bigint; filters: Filters }, signal: AbortSignal): AsyncIterable<EventMessage>;
+}
+
+export interface NetworksBackend {
+  list(filters: Filters): Promise<JsonObject[]>;
+  inspect(name: string): Promise<JsonObject>;
+}
+
+export interface Backend {
+  readonly system: SystemBackend;
+  readonly containers: ContainersBackend;
+  readonly images: ImagesBackend;
+  readonly networks: NetworksBackend;
+}

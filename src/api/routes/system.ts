@@ -1,0 +1,67 @@
+import { EngineError } from '../../errors.ts';
+import type { EventMessage } from '../backend.ts';
+import type { Call } from '../call.ts';
+import type { Route } from '../router.ts';
+import { sendJsonLines } from '../stream.ts';
+
+/** Builder-Version 1: the CLI sends builds to `POST /build` and does not ask for BuildKit. */
+const PING_HEADERS = [
+  'Cache-Control',
+  'no-cache, no-store, must-revalidate',
+  'Pragma',
+  'no-cache',
+  'Builder-Version',
+  '1',
+  'Swarm',
+  'inactive',
+];
+
+const NANOS_PER_MS = 1_000_000n;
+
+export const SYSTEM_ROUTES: readonly Route[] = [
+  { method: 'GET', pattern: '/_ping', handle: (call) => call.sendText(200, 'OK', PING_HEADERS) },
+  {
+    method: 'HEAD',
+    pattern: '/_ping',
+    handle: (call) => call.sendEmpty(200, [...PING_HEADERS, 'Content-Type', 'text/plain; charset=utf-8']),
+  },
+  {
+    method: 'GET',
+    pattern: '/version',
+    handle: async (call) => call.sendJson(200, await call.backend.system.version()),
+  },
+  { method: 'GET', pattern: '/info', handle: async (call) => call.sendJson(200, await call.backend.system.info()) },
+  { method: 'GET', pattern: '/events', handle: sendEvents },
+  { method: 'POST', pattern: '/auth', handle: refuseLogin },
+];
+
+function sendEvents(call: Call): Promise<void> {
+  const since = call.query.nanoseconds('since');
+  const until = call.query.nanoseconds('until');
+  if (until !== 0n && until < since) {
+    const words = `\`since\` (${call.query.text('since')}) cannot be after \`until\` (${call.query.text('until')})`;
+    throw new EngineError('InvalidParameter', words);
+  }
+  const events = call.backend.system.events({ since, until, filters: call.query.filters() }, call.gone);
+  return sendJsonLines(call, withLegacyFields(events));
+}
+
+async function* withLegacyFields(events: AsyncIterable<EventMessage>): AsyncGenerator<object> {
+  for await (const event of events) yield legacyEvent(event);
+}
+
+/** Clients of the API before 1.52 also get the first events' fields: `status`, `id`, `from`. */
+export function legacyEvent(event: EventMessage): object {
+  const { Type: type, Action: action, Actor: actor } = event;
+  const time = event.time || Number(event.timeNano / (1000n * NANOS_PER_MS));
+  if (type === 'image') return { status: action, id: actor.ID, ...event, time };
+  if (type !== 'container') return { ...event, time };
+  return { status: action, id: actor.ID, from: actor.Attributes['image'], ...event, time };
+}
+
+/** Answering "Login Succeeded" without having asked the registry would be a lie. */
+function refuseLogin(): never {
+  throw new EngineError('NotImplemented', 'isle cannot check registry credentials yet (POST /auth)', {
+    hint: 'credentials in the client’s configuration are used for pulls all the same',
+  });
+}

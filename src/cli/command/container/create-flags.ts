@@ -1,0 +1,77 @@
+import { flag } from '../../flags/define.ts';
+import { FlagValueError } from '../../flags/flag.ts';
+import { messages } from '../../format/messages.ts';
+
+function checkEnvironment(text: string): string {
+  if (text === '' || text.startsWith('=')) throw new FlagValueError(messages.badEnvironment(text));
+  return text;
+}
+
+function checkLabel(text: string): string {
+  if (text === '' || text.startsWith('=')) throw new FlagValueError(messages.badLabel(text));
+  return text;
+}
+
+function checkStream(text: string): string {
+  const name = text.toLowerCase();
+  if (!['stdin', 'stdout', 'stderr'].includes(name)) throw new FlagValueError(messages.badStream);
+  return name;
+}
+
+/** The flags that `run` and `create` share: everything that describes the container. */
+export const CREATE_FLAGS = {
+  annotation: flag.list({
+    valueName: 'map',
+    usage: 'Add an annotation to the container (passed on to the OCI runtime)',
+  }),
+  attach: flag.list({ short: 'a', usage: 'Attach to STDIN, STDOUT or STDERR', check: checkStream }),
+  'cap-add': flag.list({ usage: 'Add Linux capabilities' }),
+  'cap-drop': flag.list({ usage: 'Drop Linux capabilities' }),
+  cgroupns: flag.string({ usage: 'Cgroup namespace to use (host|private)' }),
+  cidfile: flag.string({ usage: 'Write the container ID to the file' }),
+  'cpu-period': flag.int({ usage: 'Limit CPU CFS (Completely Fair Scheduler) period' }),
+  'cpu-quota': flag.int({ usage: 'Limit CPU CFS (Completely Fair Scheduler) quota' }),
+  'cpu-shares': flag.int({ short: 'c', usage: 'CPU shares (relative weight)' }),
+  cpus: flag.nanoCpus({ usage: 'Number of CPUs' }),
+  'cpuset-cpus': flag.string({ usage: 'CPUs in which to allow execution (0-3, 0,1)' }),
+  'cpuset-mems': flag.string({ usage: 'MEMs in which to allow execution (0-3, 0,1)' }),
+  domainname: flag.string({ usage: 'Container NIS domain name' }),
+  entrypoint: flag.string({ usage: 'Overwrite the default ENTRYPOINT of the image' }),
+  env: flag.list({ short: 'e', usage: 'Set environment variables', check: checkEnvironment }),
+  'env-file': flag.list({ usage: 'Read in a file of environment variables' }),
+  'group-add': flag.list({ usage: 'Add additional groups to join' }),
+  hostname: flag.string({ short: 'h', usage: 'Container host name' }),
+  init: flag.bool({ usage: 'Run an init inside the container that forwards signals and reaps processes' }),
+  interactive: flag.bool({ short: 'i', usage: 'Keep STDIN open even if not attached' }),
+  ipc: flag.string({ usage: 'IPC mode to use' }),
+  label: flag.list({ short: 'l', usage: 'Set meta data on a container', check: checkLabel }),
+  memory: flag.bytes({ short: 'm', usage: 'Memory limit' }),
+  'memory-reservation': flag.bytes({ usage: 'Memory soft limit' }),
+  'memory-swap': flag.swapBytes({ usage: "Swap limit equal to memory plus swap: '-1' to enable unlimited swap" }),
+  name: flag.string({ usage: 'Assign a name to the container' }),
+  network: flag.string({ valueName: 'network', usage: 'Connect a container to a network: bridge, none or host' }),
+  'oom-score-adj': flag.int({ usage: "Tune host's OOM preferences (-1000 to 1000)" }),
+  pid: flag.string({ usage: 'PID namespace to use' }),
+  'pids-limit': flag.int({ usage: 'Tune container pids limit (set -1 for unlimited)' }),
+  platform: flag.string({ usage: 'Set platform if server is multi-platform capable' }),
+  privileged: flag.bool({ usage: 'Give extended privileges to this container' }),
+  pull: flag.string({ initial: 'missing', usage: 'Pull image before creating ("always", "missing", "never")' }),
+  quiet: flag.bool({ short: 'q', usage: 'Suppress the pull output' }),
+  'read-only': flag.bool({ usage: "Mount the container's root filesystem as read only" }),
+  restart: flag.string({ initial: 'no', usage: 'Restart policy to apply when a container exits' }),
+  rm: flag.bool({ usage: 'Automatically remove the container and its associated anonymous volumes when it exits' }),
+  runtime: flag.string({ usage: 'Runtime to use for this container' }),
+  'security-opt': flag.list({ usage: 'Security Options' }),
+  'shm-size': flag.bytes({ usage: 'Size of /dev/shm' }),
+  'stop-signal': flag.string({ usage: 'Signal to stop the container' }),
+  'stop-timeout': flag.int({ usage: 'Timeout (in seconds) to stop a container' }),
+  sysctl: flag.list({ valueName: 'map', usage: 'Sysctl options' }),
+  tmpfs: flag.list({ usage: 'Mount a tmpfs directory' }),
+  tty: flag.bool({ short: 't', usage: 'Allocate a pseudo-TTY' }),
+  ulimit: flag.ulimits({ usage: 'Ulimit options' }),
+  user: flag.string({ short: 'u', usage: 'Username or UID (format: <name|uid>[:<group|gid>])' }),
+  userns: flag.string({ usage: 'User namespace to use' }),
+  uts: flag.string({ usage: 'UTS namespace to use' }),
+  volume: flag.list({ short: 'v', usage: 'Bind mount a volume' }),
+  workdir: flag.string({ short: 'w', usage: 'Working directory inside the container' }),
+} as const;

@@ -1,0 +1,19 @@
+import { flag } from '../../flags/define.ts';
+import { ARGUMENTS, defineCommand } from '../command.ts';
+import { forEachName } from '../each.ts';
+
+export const command = defineCommand({
+  synopsis: '[OPTIONS] CONTAINER [CONTAINER...]',
+  flags: {
+    force: flag.bool({ short: 'f', usage: 'Force the removal of a running container (uses SIGKILL)' }),
+    link: flag.bool({ short: 'l', usage: 'Remove the specified link' }),
+    volumes: flag.bool({ short: 'v', usage: 'Remove anonymous volumes associated with the container' }),
+  },
+  arguments: ARGUMENTS.some,
+  run: (context) =>
+    forEachName(context, context.args, async (name) => {
+      const { force, link, volumes } = context.flags;
+      await context.engine.containers.remove(name, { force, link, v: volumes });
+      return name;
+    }),
+});

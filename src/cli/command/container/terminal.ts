@@ -1,0 +1,47 @@
+import { spawn } from 'node:child_process';
+import { EngineError } from '../../../errors.ts';
+import type { EngineClient } from '../../../client/engine-client.ts';
+import type { Io } from '../command.ts';
+
+/**
+ * Puts the user's terminal into raw mode: every key goes to the container, Ctrl-C among them. Returns the way back.
+ * Node's raw mode leaves output processing on, which would turn the container's line feeds into carriage return + line
+ * feed and break full-screen programs; `stty` switches that off too. Without stty it stays on, which most programs bear.
+ * Whatever happens later, libuv puts the terminal back when the process exits.
+ */
+export function enterRawMode(stdin: NodeJS.ReadStream): () => void {
+  if (!stdin.isTTY) return () => undefined;
+  stdin.setRawMode(true);
+  const stty = spawn('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
+  stty.once('error', () => undefined);
+  stty.unref();
+  return () => {
+    stty.kill();
+    stdin.setRawMode(false);
+  };
+}
+
+/** rows and columns of the terminal that the user looks at; undefined when stdout is none */
+export function terminalSize(io: Io): { rows: number; columns: number } | undefined {
+  const { isTTY, rows, columns } = io.stdout;
+  return isTTY && rows > 0 && columns > 0 ? { rows, columns } : undefined;
+}
+
+/** Gives the container's terminal the size of the user's, now and at each change. Returns the way to stop. */
+export function followResize(engine: EngineClient, id: string, io: Io): () => void {
+  let following = true;
+  const resize = (): void => {
+    const size = terminalSize(io);
+    if (!following || size === undefined) return;
+    engine.containers.resize(id, size).catch((error: unknown) => {
+      // The container has ended meanwhile: its exit is reported elsewhere, its size does not matter any more.
+      if (!(error instanceof EngineError)) throw error;
+    });
+  };
+  resize();
+  io.stdout.on('resize', resize);
+  return () => {
+    following = false;
+    io.stdout.off('resize', resize);
+  };
+}

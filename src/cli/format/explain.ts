@@ -1,0 +1,134 @@
+import type { ExplainLayer, Explanation, Fact } from '../../api/types/explain.ts';
+import { explainMessages as words } from './explain-messages.ts';
+import type { Style } from './style.ts';
+import { displayWidth, wrap } from './table.ts';
+import { shortId } from './units.ts';
+
+const MAX_WIDTH = 120;
+const MIN_WIDTH = 60;
+const INDENT = 4;
+
+export interface ExplainOptions {
+  /** cells */
+  width: number;
+  style: Style;
+  /** Show the isolation plan's steps at the end. */
+  plan: boolean;
+}
+
+/** An explanation as a page: a verdict, then layer by layer what was asked, what the kernel enforces and where that was read. */
+export function renderExplanation(explanation: Explanation, options: ExplainOptions): string {
+  const page = { ...options, width: Math.min(MAX_WIDTH, Math.max(MIN_WIDTH, options.width)) };
+  const sections = [
+    header(explanation, page),
+    ...explanation.layers.map((layer, at) => renderLayer(layer, at + 1, explanation, page)),
+  ];
+  if (page.plan && explanation.plan.length > 0) sections.push(renderPlan(explanation.plan, page));
+  sections.push(legend(explanation, page));
+  return `${sections.join('\n\n')}\n`;
+}
+
+function header({ subject, layers }: Explanation, { style, width }: ExplainOptions): string {
+  const facts = layers.flatMap((layer) => layer.facts);
+  const held = facts.filter((fact) => fact.holds === true).length;
+  const broken = facts.filter((fact) => fact.holds === false).length;
+  const name = subject.name.replace(/^\//, '');
+  const parts = [
+    words.kind(subject.kind),
+    shortId(subject.id),
+    subject.state,
+    subject.pid === null ? '' : words.pid(subject.pid),
+  ];
+  const title = `${style.bold(name)}  ${style.dim(parts.filter((part) => part !== '').join(' · '))}`;
+  if (held + broken === 0)
+    return subject.kind === 'container' ? [title, ...wrap(words.notRunning, width)].join('\n') : title;
+  const verdict = broken === 0 ? style.good(words.allHold(held)) : style.bad(words.someBroken(broken, held + broken));
+  return `${title}\n${verdict}`;
+}
+
+function renderLayer(layer: ExplainLayer, number: number, explanation: Explanation, options: ExplainOptions): string {
+  const { style, width } = options;
+  const lines = [style.accent(`${number}. ${layer.title}`), ...indent(wrap(layer.summary, width - INDENT))];
+  if (layer.facts.length === 0) return lines.join('\n');
+  const columns = columnWidths(width);
+  lines.push('', headings(explanation.subject, columns, style));
+  for (const fact of layer.facts) lines.push(...renderFact(fact, columns, options));
+  return lines.join('\n');
+}
+
+/** Widths of the columns "asked", "enforced" and "read from": what is left after the indent and two gaps of two. */
+function columnWidths(width: number): [number, number, number] {
+  const third = Math.floor((width - INDENT - 4) / 3);
+  return [third, third, width - INDENT - 4 - 2 * third];
+}
+
+function headings(subject: Explanation['subject'], columns: readonly number[], style: Style): string {
+  const titles = subject.pid === null ? [words.asked] : [words.asked, words.enforced, words.source];
+  return style.dim(
+    ' '.repeat(INDENT) +
+      joinCells(
+        titles.map((title) => [title]),
+        columns,
+        [],
+      )[0],
+  );
+}
+
+function renderFact(fact: Fact, columns: readonly number[], { style, width }: ExplainOptions): string[] {
+  const mark = fact.holds === null ? style.dim('·') : fact.holds ? style.good('✓') : style.bad('✗');
+  const colorOf = fact.holds === false ? style.bad : fact.holds === true ? style.good : style.dim;
+  const cells = [fact.asked, fact.enforced ?? '', fact.source ?? ''].map((text, at) =>
+    wrap(text, columns[at] ?? width),
+  );
+  const isBare = fact.enforced === null && fact.source === null;
+  const rows = isBare
+    ? wrap(fact.asked, width - INDENT)
+    : joinCells(cells, columns, [(text) => text, colorOf, style.dim]);
+  const why = fact.why === '' ? [] : wrap(fact.why, width - INDENT).map(style.dim);
+  return [`  ${mark} ${style.bold(fact.what)}`, ...indent(rows), ...indent(why)];
+}
+
+/** Puts wrapped cells beside each other. Colours are put on after padding, so that they do not count as width. */
+function joinCells(
+  cells: readonly string[][],
+  columns: readonly number[],
+  colors: readonly ((text: string) => string)[],
+): string[] {
+  const height = Math.max(...cells.map((cell) => cell.length));
+  return Array.from({ length: height }, (_line, row) =>
+    cells
+      .map((cell, at) => {
+        const text = cell[row] ?? '';
+        const isLast = at === cells.length - 1;
+        const padding = isLast ? '' : ' '.repeat(Math.max(0, (columns[at] ?? 0) - displayWidth(text)) + 2);
+        return (colors[at]?.(text) ?? text) + padding;
+      })
+      .join('')
+      .trimEnd(),
+  );
+}
+
+function renderPlan(plan: Explanation['plan'], { style, width }: ExplainOptions): string {
+  const lines = [style.accent(words.planTitle(plan.length)), ...indent(wrap(words.planSummary, width - INDENT))];
+  let section = '';
+  for (const [at, step] of plan.entries()) {
+    if (step.section !== section) {
+      section = step.section;
+      lines.push('', `  ${style.bold(section)}  ${style.dim(words.planSection(section))}`.trimEnd());
+    }
+    const number = String(at + 1).padStart(INDENT + 1);
+    const [first = '', ...more] = wrap(step.text, width - 24);
+    lines.push(`${style.dim(number)}  ${style.dim(step.step.padEnd(16))} ${first}`);
+    lines.push(...more.map((line) => `${' '.repeat(INDENT + 20)}${line}`));
+  }
+  return lines.join('\n');
+}
+
+function legend(explanation: Explanation, { style }: ExplainOptions): string {
+  if (explanation.subject.pid === null) return style.dim(words.legendStill);
+  return style.dim(words.legend);
+}
+
+function indent(lines: readonly string[]): string[] {
+  return lines.map((line) => (line === '' ? '' : ' '.repeat(INDENT) + line));
+}

@@ -1,0 +1,79 @@
+/** One container in the daemon's memory: its record, its lock, who waits for it, and the line to its monitor. */
+import type { MonitorConnection } from '../runtime/monitor.ts';
+import type { LiveAttachment } from './attachment.ts';
+import type { ContainerRecord } from './record.ts';
+
+export interface ExitStatus {
+  StatusCode: number;
+  Error?: { Message: string };
+}
+
+type Listener = (status: ExitStatus) => void;
+
+export class Container {
+  readonly record: ContainerRecord;
+  /** The connection that carries events; null while it does not run. */
+  monitor: MonitorConnection | null = null;
+  /** Settles when the last monitor has finished its cleanup and gone. */
+  monitorGone: Promise<void> = Promise.resolve();
+  /** Clients that attached before the start; they get the output from its first byte. */
+  readonly pendingAttachments = new Set<LiveAttachment>();
+  readonly exitListeners = new Set<Listener>();
+  readonly removeListeners = new Set<Listener>();
+  removing = false;
+  /** rows and columns asked for before the start */
+  consoleSize: { rows: number; cols: number } | null = null;
+  #tail: Promise<unknown> = Promise.resolve();
+
+  constructor(record: ContainerRecord) {
+    this.record = record;
+  }
+
+  get running(): boolean {
+    return this.record.state.status === 'running';
+  }
+
+  /** Runs one life-cycle change at a time for this container, in the order asked. */
+  exclusive<T>(body: () => Promise<T>): Promise<T> {
+    const result = this.#tail.then(body, body);
+    this.#tail = result.catch(() => undefined);
+    return result;
+  }
+
+  /** Resolves at the next exit, true; or false after timeoutMs (Infinity: never). */
+  nextExit(timeoutMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      let timer: NodeJS.Timeout | undefined;
+      const listener = () => {
+        clearTimeout(timer);
+        resolve(true);
+      };
+      this.exitListeners.add(listener);
+      if (timeoutMs === Number.POSITIVE_INFINITY) return;
+      timer = setTimeout(() => {
+        this.exitListeners.delete(listener);
+        resolve(false);
+      }, timeoutMs);
+    });
+  }
+
+  notifyExit(): void {
+    notify(this.exitListeners, { StatusCode: this.record.state.exitCode });
+  }
+
+  notifyRemoved(): void {
+    notify(this.removeListeners, { StatusCode: this.record.state.exitCode });
+  }
+
+  /** As dockerd: the reason of a failed start is told to who asks afterwards; a waiting client has it from its start. */
+  exitStatus(): ExitStatus {
+    const { exitCode, error } = this.record.state;
+    return error === '' ? { StatusCode: exitCode } : { StatusCode: exitCode, Error: { Message: error } };
+  }
+}
+
+function notify(listeners: Set<Listener>, status: ExitStatus): void {
+  const called = [...listeners];
+  listeners.clear();
+  for (const listener of called) listener(status);
+}

@@ -1,0 +1,81 @@
+/** What every step of the life cycle works with: the stores, the runtime, the siblings, and the containers in memory. */
+import { join } from 'node:path';
+import { EngineError } from '../errors.ts';
+import type { CgroupBackend } from '../runtime/cgroups/index.ts';
+import type { Launcher } from '../runtime/executor.ts';
+import type { SnapshotStore } from '../snapshots/store.ts';
+import type { Container } from './container.ts';
+import type { BridgePort, ContainerEvents, ImageSource } from './ports.ts';
+import type { ContainerStore } from './store.ts';
+
+export interface Log {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface ContainersContext {
+  readonly store: ContainerStore;
+  readonly launcher: Launcher;
+  readonly cgroups: CgroupBackend;
+  /** name of the parent cgroup, such as "isle" */
+  readonly cgroupParent: string;
+  readonly snapshots: SnapshotStore;
+  readonly images: ImageSource;
+  readonly bridge: BridgePort;
+  readonly events: ContainerEvents;
+  readonly log: Log;
+  /** <data root>/containers */
+  readonly dataDir: string;
+  /** <exec root>/containers */
+  readonly runDir: string;
+  /** The daemon's own bounding set: no container can get more. */
+  readonly capBounding: bigint;
+  readonly containers: Map<string, Container>;
+  /** passwd and group texts of images, by their layers: see users.ts */
+  readonly accounts: Map<string, AccountFiles>;
+}
+
+export interface AccountFiles {
+  passwd: string | null;
+  group: string | null;
+}
+
+export function stateDir(context: ContainersContext, id: string): string {
+  return join(context.runDir, id);
+}
+
+export function monitorSocket(context: ContainersContext, id: string): string {
+  return join(context.runDir, id, 'monitor.sock');
+}
+
+export function containerDir(context: ContainersContext, id: string): string {
+  return join(context.dataDir, id);
+}
+
+export function logPath(context: ContainersContext, id: string): string {
+  return join(context.dataDir, id, `${id}-json.log`);
+}
+
+export function cgroupPath(context: ContainersContext, id: string): string {
+  return `${context.cgroupParent}/${id}`;
+}
+
+/** Full id, then exact name, then unique prefix of an id, as Docker looks a container up. */
+export function findContainer(context: ContainersContext, nameOrId: string): Container {
+  const wanted = nameOrId.replace(/^\//, '');
+  const byId = context.containers.get(wanted);
+  if (byId !== undefined) return byId;
+  const all = [...context.containers.values()];
+  const byName = all.find((container) => container.record.name === wanted);
+  if (byName !== undefined) return byName;
+  const byPrefix = /^[0-9a-f]+$/.test(wanted) ? all.filter((container) => container.record.id.startsWith(wanted)) : [];
+  if (byPrefix.length > 1) {
+    throw new EngineError('InvalidParameter', `multiple IDs found with provided prefix: ${nameOrId}`, {
+      hint: 'give more characters of the id',
+    });
+  }
+  const [found] = byPrefix;
+  if (found === undefined) throw new EngineError('NotFound', `No such container: ${nameOrId}`);
+  return found;
+}

@@ -1,0 +1,60 @@
+/** What happens when a container has died: its exit is taken from the monitor exactly once and made known. */
+import { rmSync } from 'node:fs';
+import { type ExitRecord, readExitRecord } from '../runtime/monitor.ts';
+import type { Container } from './container.ts';
+import { type ContainersContext, cgroupPath, stateDir } from './context.ts';
+import { publish } from './publish.ts';
+import { formatTimeNs, nowNs, parseTimeNs } from './record.ts';
+import { removeContainer } from './remove.ts';
+
+/** Docker's code for a container whose end nobody saw. */
+const UNKNOWN_EXIT_CODE = 255;
+
+/** Follows a running container's monitor to its end. `container.monitor` is connected with events. */
+export function followMonitor(context: ContainersContext, container: Container): void {
+  const monitor = container.monitor;
+  if (monitor === null) return;
+  monitor.onOom(() => publish(context, container, 'oom'));
+  const taken = monitor.exit.then((seen) => {
+    container.monitor = null;
+    // A monitor that was killed says nothing; what it wrote before counts.
+    return recordExit(context, container, seen ?? readExitRecord(stateDir(context, container.record.id)));
+  });
+  container.monitorGone = Promise.all([taken, monitor.closed])
+    .then(() => cleanAfterMonitor(context, container))
+    .catch((thrown: unknown) => {
+      context.log.error({ container: container.record.id, err: thrown }, 'cannot finish the exit of a container');
+    });
+}
+
+/** Takes an exit into the record. A null exit is one that nobody saw. */
+export async function recordExit(context: ContainersContext, container: Container, exit: ExitRecord | null): Promise<void> {
+  const { record } = container;
+  const { state } = record;
+  state.status = 'exited';
+  state.pid = 0;
+  state.exitCode = exit?.exitCode ?? UNKNOWN_EXIT_CODE;
+  state.oomKilled = exit?.oomKilled ?? false;
+  state.error = exit === null ? 'the monitor of the container died; how the container ended is not known' : '';
+  const finishedNs = exit?.finishedAtNs ?? nowNs();
+  state.finishedAt = formatTimeNs(finishedNs);
+  if (record.endpoint !== null) context.bridge.release(record.endpoint);
+  record.endpoint = null;
+  // With auto-remove the row goes in a moment: writing it now would be a disk flush for nothing. Should the daemon die
+  // in between, it finds the exit record, and the row still asks for removal.
+  if (record.hostConfig.AutoRemove !== true) context.store.update(record);
+  if (exit !== null && exit.cleanupErrors.length > 0) {
+    context.log.warn({ container: record.id, errors: exit.cleanupErrors }, 'a cleanup step failed');
+  }
+  const seconds = (finishedNs - parseTimeNs(state.startedAt)) / 1_000_000_000n;
+  publish(context, container, 'die', { exitCode: String(state.exitCode), execDuration: String(seconds) });
+  container.notifyExit();
+}
+
+/** When the monitor has gone: what it could not clean is cleaned, its state directory goes, auto-remove happens. */
+async function cleanAfterMonitor(context: ContainersContext, container: Container): Promise<void> {
+  const { record } = container;
+  await context.launcher.run({ ops: context.cgroups.planContainer(cgroupPath(context, record.id), {}).cleanup.map((op) => ({ ...op, section: 'setup' as const })) });
+  rmSync(stateDir(context, record.id), { recursive: true, force: true });
+  if (record.hostConfig.AutoRemove === true && !container.removing) await removeContainer(context, container);
+}

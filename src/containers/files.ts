@@ -1,0 +1,69 @@
+/** The three files that every container gets from the engine: hosts, hostname and resolv.conf. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { HostConfig } from '../oci/container-config.ts';
+import { type ContainersContext, containerDir } from './context.ts';
+import type { ContainerRecord } from './record.ts';
+
+/** /etc/hosts: loopback names, --add-host lines, and the container's own name at its address. */
+export function hostsText(record: ContainerRecord, gateway: string | null): string {
+  const lines = [
+    '127.0.0.1\tlocalhost',
+    '::1\tlocalhost ip6-localhost ip6-loopback',
+    'fe00::0\tip6-localnet',
+    'ff00::0\tip6-mcastprefix',
+    'ff02::1\tip6-allnodes',
+    'ff02::2\tip6-allrouters',
+  ];
+  for (const extra of record.hostConfig.ExtraHosts ?? []) {
+    const split = extra.search(/[:=]/);
+    const address = extra.slice(split + 1).replace(/^\[(.*)\]$/, '$1');
+    lines.push(`${address === 'host-gateway' ? (gateway ?? '127.0.0.1') : address}\t${extra.slice(0, split)}`);
+  }
+  const { Hostname = '', Domainname = '' } = record.config;
+  if (record.endpoint !== null) {
+    const names = Domainname === '' ? Hostname : `${Hostname}.${Domainname} ${Hostname}`;
+    lines.push(`${record.endpoint.address}\t${names}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** The host's resolv.conf as a container can use it: name servers on the host's loopback mean nothing inside. */
+export function resolvConfText(hostText: string, hostConfig: HostConfig): string {
+  const own = hostText.split('\n').map((line) => line.trim());
+  const values = (key: string) => own.filter((line) => line.startsWith(`${key} `)).map((line) => line.slice(key.length + 1).trim());
+  const usable = values('nameserver').filter((address) => !address.startsWith('127.') && address !== '::1');
+  const servers = hostConfig.Dns?.length ? hostConfig.Dns : usable;
+  const search = hostConfig.DnsSearch?.length ? hostConfig.DnsSearch : values('search').slice(-1);
+  const options = hostConfig.DnsOptions?.length ? hostConfig.DnsOptions : values('options').slice(-1);
+  const lines = servers.map((server) => `nameserver ${server}`);
+  if (search.length > 0 && search[0] !== '.') lines.push(`search ${search.join(' ')}`);
+  if (options.length > 0) lines.push(`options ${options.join(' ')}`);
+  return `${lines.join('\n')}\n`;
+}
+
+/** Writes the three files anew, as every start does; returns where each is to be mounted. */
+export function writeEngineFiles(context: ContainersContext, record: ContainerRecord): { source: string; target: string }[] {
+  const directory = containerDir(context, record.id);
+  const gateway = record.endpoint?.gateway ?? null;
+  const texts = {
+    hosts: hostsText(record, gateway),
+    hostname: `${record.config.Hostname ?? ''}\n`,
+    'resolv.conf': resolvConfText(readHostResolvConf(), record.hostConfig),
+  };
+  return Object.entries(texts).map(([name, text]) => {
+    const source = join(directory, name);
+    writeFileSync(source, text, { mode: 0o644 });
+    return { source, target: `/etc/${name}` };
+  });
+}
+
+function readHostResolvConf(): string {
+  try {
+    return readFileSync('/etc/resolv.conf', 'utf8');
+  } catch (thrown) {
+    // A host without a resolv.conf is a host without name servers, not an error.
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw thrown;
+  }
+}

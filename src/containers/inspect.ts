@@ -1,0 +1,201 @@
+/** A container in the Engine API's words: `GET /containers/{id}/json`. */
+import { readdirSync } from 'node:fs';
+import type { JsonObject } from '../api/backend.ts';
+import type { Container } from './container.ts';
+import { type ContainersContext, containerDir, logPath } from './context.ts';
+import type { BridgePort } from './ports.ts';
+import type { ContainerRecord, EndpointRecord } from './record.ts';
+
+export function inspectContainer(context: ContainersContext, container: Container): JsonObject {
+  const { record } = container;
+  const directory = containerDir(context, record.id);
+  const started = readdirSync(directory).includes('hosts');
+  const file = (name: string) => (started ? `${directory}/${name}` : '');
+  return {
+    Id: record.id,
+    Created: record.created,
+    Path: record.argv[0] ?? '',
+    Args: record.argv.slice(1),
+    State: stateJson(container),
+    Image: record.imageId,
+    ResolvConfPath: file('resolv.conf'),
+    HostnamePath: file('hostname'),
+    HostsPath: file('hosts'),
+    LogPath: logPath(context, record.id),
+    Name: `/${record.name}`,
+    RestartCount: record.restartCount,
+    Driver: 'overlay2',
+    Platform: 'linux',
+    MountLabel: '',
+    ProcessLabel: '',
+    AppArmorProfile: '',
+    ExecIDs: null,
+    HostConfig: hostConfigJson(record),
+    GraphDriver: { Name: 'overlay2', Data: { UpperDir: context.snapshots.upperDir(record.id) } },
+    Mounts: mountsJson(record),
+    Config: configJson(record),
+    NetworkSettings: networkSettingsJson(record, context.bridge),
+  };
+}
+
+function stateJson(container: Container): JsonObject {
+  const { state } = container.record;
+  return {
+    Status: container.removing ? 'removing' : state.status,
+    Running: state.status === 'running',
+    Paused: false,
+    Restarting: false,
+    OOMKilled: state.oomKilled,
+    Dead: state.status === 'dead',
+    Pid: state.pid,
+    ExitCode: state.exitCode,
+    Error: state.error,
+    StartedAt: state.startedAt,
+    FinishedAt: state.finishedAt,
+  };
+}
+
+function configJson(record: ContainerRecord): JsonObject {
+  const { config } = record;
+  return {
+    ...config,
+    Domainname: config.Domainname ?? '',
+    User: config.User ?? '',
+    AttachStdin: config.AttachStdin ?? false,
+    AttachStdout: config.AttachStdout ?? false,
+    AttachStderr: config.AttachStderr ?? false,
+    Tty: config.Tty ?? false,
+    OpenStdin: config.OpenStdin ?? false,
+    StdinOnce: config.StdinOnce ?? false,
+    Env: config.Env ?? [],
+    Cmd: config.Cmd ?? null,
+    Volumes: config.Volumes ?? null,
+    WorkingDir: config.WorkingDir ?? '',
+    Entrypoint: config.Entrypoint ?? null,
+    OnBuild: config.OnBuild ?? null,
+    Labels: config.Labels ?? {},
+  };
+}
+
+/** Defaults stand where nothing was asked, so that a client reads the same fields as from dockerd. */
+function hostConfigJson(record: ContainerRecord): JsonObject {
+  const defaults = {
+    Binds: null,
+    ContainerIDFile: '',
+    LogConfig: { Type: 'json-file', Config: {} },
+    NetworkMode: 'default',
+    PortBindings: {},
+    RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
+    AutoRemove: false,
+    VolumeDriver: '',
+    VolumesFrom: null,
+    ConsoleSize: [0, 0],
+    CapAdd: null,
+    CapDrop: null,
+    CgroupnsMode: 'private',
+    Dns: [],
+    DnsOptions: [],
+    DnsSearch: [],
+    ExtraHosts: null,
+    GroupAdd: null,
+    IpcMode: 'private',
+    Cgroup: '',
+    Links: null,
+    OomScoreAdj: 0,
+    PidMode: '',
+    Privileged: false,
+    PublishAllPorts: false,
+    ReadonlyRootfs: false,
+    SecurityOpt: null,
+    UTSMode: '',
+    UsernsMode: '',
+    ShmSize: 67_108_864,
+    Runtime: 'isle',
+    Isolation: '',
+    CpuShares: 0,
+    Memory: 0,
+    NanoCpus: 0,
+    CgroupParent: '',
+    CpuPeriod: 0,
+    CpuQuota: 0,
+    CpusetCpus: '',
+    CpusetMems: '',
+    Devices: [],
+    DeviceCgroupRules: null,
+    DeviceRequests: null,
+    MemoryReservation: 0,
+    MemorySwap: 0,
+    MemorySwappiness: null,
+    OomKillDisable: false,
+    PidsLimit: null,
+    Ulimits: [],
+  };
+  const asked = Object.entries(record.hostConfig).filter(([, value]) => value !== null && value !== undefined && value !== '');
+  const { LogConfig, ...rest } = Object.fromEntries(asked) as ContainerRecord['hostConfig'];
+  const swap = rest.Memory && !rest.MemorySwap ? { MemorySwap: rest.Memory * 2 } : {};
+  return {
+    ...defaults,
+    ...rest,
+    ...swap,
+    ShmSize: rest.ShmSize || defaults.ShmSize,
+    LogConfig: { Type: LogConfig?.Type || 'json-file', Config: LogConfig?.Config ?? {} },
+  };
+}
+
+export function mountsJson(record: ContainerRecord): JsonObject[] {
+  return (record.hostConfig.Binds ?? []).map((bind) => {
+    const [source = '', target = '', mode = ''] = bind.split(':');
+    return { Type: 'bind', Source: source, Destination: target, Mode: mode, RW: !mode.split(',').includes('ro'), Propagation: 'rprivate' };
+  });
+}
+
+export function networkModeName(record: ContainerRecord): string {
+  const mode = record.hostConfig.NetworkMode || 'default';
+  return mode === 'default' ? 'bridge' : mode;
+}
+
+export function endpointJson(endpoint: EndpointRecord | null, networkId: string): JsonObject {
+  return {
+    IPAMConfig: null,
+    Links: null,
+    Aliases: null,
+    MacAddress: endpoint?.macAddress ?? '',
+    DriverOpts: null,
+    GwPriority: 0,
+    NetworkID: networkId,
+    EndpointID: endpoint?.endpointId ?? '',
+    Gateway: endpoint?.gateway ?? '',
+    IPAddress: endpoint?.address ?? '',
+    IPPrefixLen: endpoint?.prefixLength ?? 0,
+    IPv6Gateway: '',
+    GlobalIPv6Address: '',
+    GlobalIPv6PrefixLen: 0,
+    DNSNames: null,
+  };
+}
+
+function networkSettingsJson(record: ContainerRecord, bridge: BridgePort): JsonObject {
+  const { endpoint } = record;
+  const mode = networkModeName(record);
+  const id = mode === 'bridge' ? bridge.id : '';
+  return {
+    Bridge: '',
+    SandboxID: '',
+    SandboxKey: record.state.pid > 0 ? `/proc/${record.state.pid}/ns/net` : '',
+    Ports: {},
+    HairpinMode: false,
+    LinkLocalIPv6Address: '',
+    LinkLocalIPv6PrefixLen: 0,
+    SecondaryIPAddresses: null,
+    SecondaryIPv6Addresses: null,
+    EndpointID: endpoint?.endpointId ?? '',
+    Gateway: endpoint?.gateway ?? '',
+    GlobalIPv6Address: '',
+    GlobalIPv6PrefixLen: 0,
+    IPAddress: endpoint?.address ?? '',
+    IPPrefixLen: endpoint?.prefixLength ?? 0,
+    IPv6Gateway: '',
+    MacAddress: endpoint?.macAddress ?? '',
+    Networks: { [mode]: endpointJson(endpoint, id) },
+  };
+}

@@ -1,0 +1,116 @@
+/** From a record to the plan of its start. Pure but for the engine's files; explain calls it again for a running container. */
+import { existsSync } from 'node:fs';
+import { cpus, release } from 'node:os';
+import { posix } from 'node:path';
+import type { OverlayMount } from '../mounts/mount.ts';
+import type { Mount, Spec } from '../oci/runtime-spec.ts';
+import { parseSecurityOpt } from '../oci/security-opt.ts';
+import { buildSpec } from '../oci/spec/build.ts';
+import { thermalThrottlePaths } from '../oci/spec/paths.ts';
+import { compileStartPlan } from '../runtime/plan/compile.ts';
+import { MONITOR_FLAGS, type Plan } from '../runtime/plan/table.ts';
+import { compileSeccomp, DEFAULT_PROFILE, parseProfile, type SeccompProgram } from '../security/seccomp/index.ts';
+import type { Container } from './container.ts';
+import { type ContainersContext, cgroupPath, logPath, stateDir } from './context.ts';
+import { writeEngineFiles } from './files.ts';
+import type { ContainerRecord, UserRecord } from './record.ts';
+
+export type NetworkBytes =
+  | { mode: 'bridge'; parent: Uint8Array; child: Uint8Array }
+  | { mode: 'none'; child: Uint8Array }
+  | { mode: 'host' };
+
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+export function buildStart(
+  context: ContainersContext,
+  container: Container,
+  network: NetworkBytes,
+  waitAttach: boolean,
+  overlay: OverlayMount,
+): { spec: Spec; plan: Plan } {
+  const { record } = container;
+  const { config, hostConfig, id } = record;
+  const user = record.user ?? { uid: 0, gid: 0, additionalGids: [], home: '/' };
+  const spec = buildSpec({
+    id,
+    config,
+    hostConfig,
+    hostname: config.Hostname ?? '',
+    user,
+    argv: record.argv,
+    env: environment(record, user),
+    mounts: writeEngineFiles(context, record).map(({ source, target }) => engineFileMount(source, target)),
+    cgroupsPath: cgroupPath(context, id),
+    capBounding: context.capBounding,
+    maskedHostPaths: throttlePaths,
+  });
+  const logged = (hostConfig.LogConfig?.Type ?? '') !== 'none';
+  const plan = compileStartPlan({
+    spec,
+    id,
+    stateDir: stateDir(context, id),
+    logPath: logged ? logPath(context, id) : '',
+    monitorFlags: monitorFlags(record, waitAttach),
+    overlay,
+    cgroups: context.cgroups,
+    network,
+    ...(container.consoleSize === null ? {} : { consoleSize: container.consoleSize }),
+    seccomp: seccompFor(spec, hostConfig.SecurityOpt ?? [], hostConfig.Privileged === true),
+  });
+  return { spec, plan };
+}
+
+function engineFileMount(source: string, destination: string): Mount {
+  return { type: 'bind', source, destination, options: ['rbind', 'rprivate', 'create=file'] };
+}
+
+function monitorFlags(record: ContainerRecord, waitAttach: boolean): number {
+  const { Tty, OpenStdin, StdinOnce } = record.config;
+  return (
+    (Tty === true ? MONITOR_FLAGS.tty : 0) |
+    (OpenStdin === true ? MONITOR_FLAGS.openStdin : 0) |
+    (StdinOnce === true ? MONITOR_FLAGS.stdinOnce : 0) |
+    (waitAttach ? MONITOR_FLAGS.waitAttach : 0)
+  );
+}
+
+/** Docker's environment: PATH, HOSTNAME and TERM first, what the user or image set over them, HOME from passwd last. */
+export function environment(record: ContainerRecord, user: UserRecord): string[] {
+  const merged = new Map<string, string>([['PATH', DEFAULT_PATH]]);
+  if (record.config.Hostname) merged.set('HOSTNAME', record.config.Hostname);
+  if (record.config.Tty === true) merged.set('TERM', 'xterm');
+  for (const entry of record.config.Env ?? []) {
+    const split = entry.indexOf('=');
+    // `-e NAME` without a value removes the variable.
+    if (split < 0) merged.delete(entry);
+    else merged.set(entry.slice(0, split), entry.slice(split + 1));
+  }
+  if (!merged.has('HOME')) merged.set('HOME', user.home === '' ? '/' : posix.normalize(user.home));
+  return [...merged].map(([name, value]) => `${name}=${value}`);
+}
+
+/** What the host's processors have of them, looked up once. */
+const throttlePaths = thermalThrottlePaths(cpus().length).filter((path) => existsSync(path));
+
+const compiled = new Map<string, SeccompProgram>();
+
+/** A filter depends on its profile and the capabilities only: compiled once for each pair of them. */
+function seccompFor(spec: Spec, securityOpt: string[], privileged: boolean): SeccompProgram | null {
+  const { seccomp } = parseSecurityOpt(securityOpt);
+  // A privileged container has no filter unless it brings its own, as in Docker.
+  if (seccomp === 'unconfined' || (privileged && seccomp === 'default')) return null;
+  const caps = spec.process?.capabilities?.bounding ?? [];
+  const key = `${caps.join()} ${seccomp}`;
+  const known = compiled.get(key);
+  if (known !== undefined) return known;
+  const profile = seccomp === 'default' ? DEFAULT_PROFILE : parseProfile(seccomp);
+  const program = compileSeccomp(profile, { caps, arch: 'x86_64', kernel: kernelVersion() });
+  compiled.set(key, program);
+  return program;
+}
+
+function kernelVersion(): [number, number] {
+  const [major, minor] = release().split('.');
+  return [Number(major), Number(minor)];
+}

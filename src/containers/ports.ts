@@ -1,0 +1,39 @@
+/** What the container life cycle needs from its siblings; `src/daemon/` connects the real ones. */
+import type { ImageConfig } from '../oci/image-spec.ts';
+import type { EndpointRecord } from './record.ts';
+
+export interface ContainerImage {
+  /** sha256:... */
+  id: string;
+  config: ImageConfig;
+  diffIds: string[];
+  repoTags: string[];
+}
+
+export interface ImageSource {
+  /** Throws NotFound with Docker's words. */
+  resolve(nameOrId: string): ContainerImage;
+}
+
+/** How a start plan gets its network: netlink bytes for the host's side and for the inside. */
+export interface PreparedEndpoint {
+  record: EndpointRecord;
+  parent: Uint8Array;
+  child: Uint8Array;
+}
+
+export interface BridgePort {
+  readonly id: string;
+  readonly name: string;
+  /** Reserves an address; pure bookkeeping, the kernel does its part when the plan runs. */
+  connect(containerId: string): PreparedEndpoint;
+  release(endpoint: EndpointRecord): void;
+  /** A running container found at start-up keeps what it has. */
+  adopt(endpoint: EndpointRecord): void;
+  /** The inside batch of a container without network: its loopback comes up. */
+  loopbackOnly(): Uint8Array;
+}
+
+export interface ContainerEvents {
+  publish(action: string, id: string, attributes: Record<string, string>): void;
+}

@@ -1,0 +1,48 @@
+/** `DELETE /containers/{id}`. The row goes first: a crash afterwards leaves only directories, which start-up removes. */
+import { rm } from 'node:fs/promises';
+import { EngineError } from '../errors.ts';
+import type { Container } from './container.ts';
+import { type ContainersContext, containerDir } from './context.ts';
+import { publish } from './publish.ts';
+import { signalContainer } from './stop.ts';
+
+export async function removeRequested(context: ContainersContext, container: Container, force: boolean): Promise<void> {
+  const { record } = container;
+  if (container.running) {
+    if (!force) {
+      throw new EngineError(
+        'Conflict',
+        `cannot remove container "/${record.name}": container is running: stop the container before removing or force remove`,
+      );
+    }
+    const exited = container.nextExit(Number.POSITIVE_INFINITY);
+    await signalContainer(container, 9);
+    await exited;
+  }
+  await container.monitorGone;
+  // With auto-remove the exit has done it already.
+  if (!context.containers.has(record.id)) return;
+  if (container.removing) {
+    throw new EngineError('Conflict', `removal of container ${record.name} is already in progress`);
+  }
+  await removeContainer(context, container);
+}
+
+/** Removes a container that does not run. */
+export async function removeContainer(context: ContainersContext, container: Container): Promise<void> {
+  const { record } = container;
+  container.removing = true;
+  try {
+    context.store.delete(record.id);
+    await context.snapshots.removeContainer(record.id);
+    await rm(containerDir(context, record.id), { recursive: true, force: true });
+  } catch (thrown) {
+    record.state.status = 'dead';
+    container.removing = false;
+    throw thrown;
+  }
+  context.containers.delete(record.id);
+  for (const attachment of container.pendingAttachments) attachment.finish();
+  publish(context, container, 'destroy');
+  container.notifyRemoved();
+}

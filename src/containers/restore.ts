@@ -1,0 +1,84 @@
+/**
+ * Start-up after a stop or a crash: the kernel and the monitors are the truth, the database is made to agree with them.
+ * Every container has one of three ends: its monitor answers (it runs), its exit record is there (it ended), or neither.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { PlanOp } from '../runtime/plan/table.ts';
+import { connectMonitor, readExitRecord } from '../runtime/monitor.ts';
+import { Container } from './container.ts';
+import { type ContainersContext, cgroupPath, monitorSocket, stateDir } from './context.ts';
+import { followMonitor, recordExit } from './exit.ts';
+import { formatTimeNs, nowNs, parseTimeNs } from './record.ts';
+import { removeContainer } from './remove.ts';
+
+export async function restoreContainers(context: ContainersContext): Promise<void> {
+  for (const record of context.store.loadAll()) context.containers.set(record.id, new Container(record));
+  const all = [...context.containers.values()];
+  // Addresses in use are claimed before anything can be started.
+  for (const { record } of all) if (record.endpoint !== null) context.bridge.adopt(record.endpoint);
+  await Promise.all(all.map((container) => restoreOne(context, container)));
+  await removeOrphans(context);
+}
+
+async function restoreOne(context: ContainersContext, container: Container): Promise<void> {
+  const { record } = container;
+  if (await reconnect(context, container)) return;
+  const directory = stateDir(context, record.id);
+  const exit = existsSync(directory) ? readExitRecord(directory) : null;
+  if (record.state.status === 'running' || exit !== null) {
+    await recordExit(context, container, exit);
+    await removeCgroup(context, record.id);
+  }
+  await rm(directory, { recursive: true, force: true });
+  if (record.hostConfig.AutoRemove === true && record.state.status !== 'created') await removeContainer(context, container);
+}
+
+/** True when the container's monitor answered: it runs, or its end is about to be told. */
+async function reconnect(context: ContainersContext, container: Container): Promise<boolean> {
+  const { record } = container;
+  const socket = monitorSocket(context, record.id);
+  if (!existsSync(socket)) return false;
+  try {
+    container.monitor = await connectMonitor(socket, { stdout: false, stderr: false, events: true, raw: false });
+  } catch (thrown) {
+    context.log.warn({ container: record.id, err: thrown }, 'the monitor of a container does not answer; it is taken for dead');
+    return false;
+  }
+  // Nobody is attached any more: a monitor that waited for that goes on.
+  container.monitor.go();
+  const wasRunning = record.state.status === 'running';
+  record.state.status = 'running';
+  record.state.pid = readPid(stateDir(context, record.id));
+  if (!wasRunning) record.state.startedAt = formatTimeNs(nowNs());
+  if (parseTimeNs(record.state.startedAt) === 0n) record.state.startedAt = formatTimeNs(nowNs());
+  context.store.update(record);
+  followMonitor(context, container);
+  return true;
+}
+
+function readPid(directory: string): number {
+  return Number(readFileSync(join(directory, 'pid'), 'utf8').split(' ')[0]);
+}
+
+async function removeCgroup(context: ContainersContext, id: string): Promise<void> {
+  const { cleanup } = context.cgroups.planContainer(cgroupPath(context, id), {});
+  await context.launcher.run({ ops: cleanup.map((op): PlanOp => ({ ...op, section: 'setup' })) });
+}
+
+/** Directories and cgroups of containers that the database does not know: a create or remove that a crash cut short. */
+async function removeOrphans(context: ContainersContext): Promise<void> {
+  const unknown = (names: string[]) => names.filter((name) => /^[0-9a-f]{64}$/.test(name) && !context.containers.has(name));
+  for (const id of unknown(context.snapshots.listContainers())) await context.snapshots.removeContainer(id);
+  for (const directory of [context.dataDir, context.runDir]) {
+    for (const id of unknown(readdirSync(directory))) {
+      if (directory === context.runDir && existsSync(monitorSocket(context, id))) {
+        context.log.warn({ container: id }, 'a container runs that the database does not know; it is left alone');
+        continue;
+      }
+      await removeCgroup(context, id);
+      await rm(join(directory, id), { recursive: true, force: true });
+    }
+  }
+}

@@ -1,0 +1,169 @@
+/** The containers of this engine, as the API asks for them. Each request finds its container and takes its turn on it. */
+import type { AttachOptions, Attachment, ContainersBackend, Filters, JsonObject, LogsOptions, WaitCondition } from '../api/backend.ts';
+import type { Explanation } from '../api/types/explain.ts';
+import { EngineError } from '../errors.ts';
+import type { CreateRequest } from '../oci/container-config.ts';
+import { treeSizeBytes } from '../platform/disk.ts';
+import { LiveAttachment } from './attachment.ts';
+import { type Container, type ExitStatus } from './container.ts';
+import { type ContainersContext, findContainer, monitorSocket } from './context.ts';
+import { checkName, createContainer } from './create.ts';
+import { explainOne } from './explain.ts';
+import { inspectContainer } from './inspect.ts';
+import { listContainers, hasLabel, type ListOptions } from './list.ts';
+import { logStream } from './logging/stream.ts';
+import { publish } from './publish.ts';
+import { removeRequested } from './remove.ts';
+import { restoreContainers } from './restore.ts';
+import { startContainer } from './start.ts';
+import { killContainer, stopContainer } from './stop.ts';
+
+type StopOptions = { signal: string | undefined; timeoutS: number | undefined };
+
+export class ContainerService implements ContainersBackend {
+  readonly context: ContainersContext;
+
+  constructor(context: ContainersContext) {
+    this.context = context;
+  }
+
+  /** Finds what runs and what ended while no daemon was there. To be called once, before any request. */
+  restore(): Promise<void> {
+    return restoreContainers(this.context);
+  }
+
+  /** Which containers use an image: asked before it is removed. */
+  usersOf(imageId: string): { id: string; running: boolean }[] {
+    return [...this.context.containers.values()]
+      .filter(({ record }) => record.imageId === imageId)
+      .map((container) => ({ id: container.record.id, running: container.running }));
+  }
+
+  create(name: string | undefined, platform: string | undefined, request: CreateRequest) {
+    if (platform !== undefined && platform !== '' && !/^linux(\/(amd64|x86_64))?$/.test(platform)) {
+      throw new EngineError('NotFound', `platform ${platform} does not match this machine's: linux/amd64`);
+    }
+    return createContainer(this.context, name, request);
+  }
+
+  async list(options: ListOptions): Promise<JsonObject[]> {
+    return listContainers(this.context, options);
+  }
+
+  async inspect(name: string): Promise<JsonObject> {
+    return inspectContainer(this.context, this.#find(name));
+  }
+
+  async start(name: string): Promise<void> {
+    const container = this.#find(name);
+    await container.exclusive(() => startContainer(this.context, container));
+  }
+
+  async stop(name: string, options: StopOptions): Promise<void> {
+    const container = this.#find(name);
+    await container.exclusive(() => stopContainer(this.context, container, options));
+  }
+
+  async restart(name: string, options: StopOptions): Promise<void> {
+    const container = this.#find(name);
+    await container.exclusive(async () => {
+      if (container.running) await stopContainer(this.context, container, options);
+      await startContainer(this.context, container);
+      publish(this.context, container, 'restart');
+    });
+  }
+
+  /** Not in turn: a kill has to reach a container whose stop is still waiting. */
+  async kill(name: string, signal: string | undefined): Promise<void> {
+    await killContainer(this.context, this.#find(name), signal);
+  }
+
+  async remove(name: string, options: { force: boolean; link: boolean }): Promise<void> {
+    const container = this.#find(name);
+    if (options.link) throw new EngineError('NotImplemented', 'removing a link is not supported: isle has no legacy links');
+    const remove = () => removeRequested(this.context, container, options.force);
+    await (options.force ? remove() : container.exclusive(remove));
+  }
+
+  async rename(name: string, newName: string): Promise<void> {
+    const container = this.#find(name);
+    if (newName === '') throw new EngineError('InvalidParameter', 'Neither old nor new names may be empty');
+    await container.exclusive(async () => {
+      const oldName = container.record.name;
+      container.record.name = checkName(this.context, newName);
+      this.context.store.update(container.record);
+      publish(this.context, container, 'rename', { oldName: `/${oldName}` });
+    });
+  }
+
+  async resize(name: string, size: { rows: number; columns: number }): Promise<void> {
+    const container = this.#find(name);
+    if (!container.running) throw new EngineError('Conflict', `container ${container.record.id} is not running`);
+    container.monitor?.resize(size.rows, size.columns);
+    publish(this.context, container, 'resize', { height: String(size.rows), width: String(size.columns) });
+  }
+
+  async attach(name: string, options: AttachOptions): Promise<Attachment> {
+    const container = this.#find(name);
+    const { config } = container.record;
+    const streams = {
+      stdin: options.stream && options.stdin && config.OpenStdin === true,
+      stdout: options.stdout,
+      stderr: options.stderr,
+    };
+    const attachment = new LiveAttachment(config.Tty === true, streams, () => container.pendingAttachments.delete(attachment));
+    if (options.logs) {
+      const logged = { follow: false, since: 0n, until: 0n, timestamps: false, details: false, tail: undefined };
+      await attachment.sendFirst(logStream(this.context, container, { ...logged, stdout: options.stdout, stderr: options.stderr }));
+    }
+    if (!options.stream) attachment.finish();
+    else if (container.running) await attachment.connect(monitorSocket(this.context, container.record.id));
+    else container.pendingAttachments.add(attachment);
+    publish(this.context, container, 'attach');
+    return attachment;
+  }
+
+  async wait(name: string, condition: WaitCondition): Promise<{ done: Promise<ExitStatus>; cancel(): void }> {
+    const container = this.#find(name);
+    if (condition === 'not-running' && !container.running) {
+      return { done: Promise.resolve(container.exitStatus()), cancel: () => undefined };
+    }
+    const listeners = condition === 'removed' ? container.removeListeners : container.exitListeners;
+    const { promise, resolve } = Promise.withResolvers<ExitStatus>();
+    listeners.add(resolve);
+    return { done: promise, cancel: () => void listeners.delete(resolve) };
+  }
+
+  async logs(name: string, options: LogsOptions) {
+    const container = this.#find(name);
+    return { tty: container.record.config.Tty === true, stream: logStream(this.context, container, options) };
+  }
+
+  async prune(filters: Filters): Promise<{ ContainersDeleted: string[]; SpaceReclaimed: number }> {
+    for (const key of filters.keys()) {
+      if (key !== 'label' && key !== 'label!') throw new EngineError('InvalidParameter', `invalid filter '${key}'`);
+    }
+    const wanted = (container: Container) => {
+      const labels = container.record.config.Labels ?? {};
+      const all = (filters.get('label') ?? []).every((value) => hasLabel(labels, value));
+      return all && !(filters.get('label!') ?? []).some((value) => hasLabel(labels, value));
+    };
+    const deleted: string[] = [];
+    let SpaceReclaimed = 0;
+    for (const container of [...this.context.containers.values()]) {
+      if (container.running || !wanted(container)) continue;
+      SpaceReclaimed += await treeSizeBytes(this.context.snapshots.upperDir(container.record.id));
+      await container.exclusive(() => removeRequested(this.context, container, false));
+      deleted.push(container.record.id);
+    }
+    return { ContainersDeleted: deleted, SpaceReclaimed };
+  }
+
+  async explain(name: string): Promise<Explanation> {
+    return explainOne(this.context, this.#find(name));
+  }
+
+  #find(name: string): Container {
+    return findContainer(this.context, name);
+  }
+}

@@ -1,0 +1,44 @@
+/** How a start that failed is told: Docker's clients read these texts to choose between exit codes 125, 126 and 127. */
+import { EngineError, toEngineError } from '../errors.ts';
+import { PlanError } from '../runtime/executor.ts';
+import type { ContainerRecord } from './record.ts';
+
+export interface StartFailure {
+  error: EngineError;
+  /** what the container's state shows as its exit code */
+  exitCode: number;
+}
+
+const NOT_FOUND_EXIT = 127;
+const NOT_EXECUTABLE_EXIT = 126;
+const ENGINE_EXIT = 128;
+
+export function startFailure(record: ContainerRecord, thrown: unknown): StartFailure {
+  const name = `cannot start container ${record.name}`;
+  const command = record.argv[0] ?? '';
+  if (thrown instanceof PlanError && thrown.operation === 'exec') {
+    const searched = !command.includes('/');
+    if (thrown.errno === 'ENOENT') {
+      const why = searched ? 'executable file not found in $PATH' : `stat ${command}: no such file or directory`;
+      return fail('InvalidParameter', `${name}: exec: "${command}": ${why}`, NOT_FOUND_EXIT, thrown);
+    }
+    if (thrown.errno === 'EACCES') {
+      return fail('InvalidParameter', `${name}: exec: "${command}": permission denied`, NOT_EXECUTABLE_EXIT, thrown);
+    }
+    if (thrown.errno === 'ENOEXEC') {
+      const why = 'exec format error: not a program of this machine, and not a script with a #! line';
+      return fail('InvalidParameter', `${name}: exec: "${command}": ${why}`, NOT_EXECUTABLE_EXIT, thrown);
+    }
+  }
+  if (thrown instanceof PlanError && thrown.operation === 'chdir') {
+    const directory = record.config.WorkingDir ?? '/';
+    const why = thrown.errno === 'ENOTDIR' ? 'not a directory' : thrown.message;
+    return fail('InvalidParameter', `${name}: working directory "${directory}": ${why}`, ENGINE_EXIT, thrown);
+  }
+  const error = toEngineError(thrown);
+  return fail(error.kind, `${name}: ${error.message}`, ENGINE_EXIT, error);
+}
+
+function fail(kind: EngineError['kind'], message: string, exitCode: number, cause: EngineError): StartFailure {
+  return { error: new EngineError(kind, message, { code: cause.code, hint: cause.hint, cause }), exitCode };
+}

@@ -1,0 +1,61 @@
+/** Ending a container: stop (signal, patience, SIGKILL) and kill. */
+import { EngineError } from '../errors.ts';
+import type { Container } from './container.ts';
+import type { ContainersContext } from './context.ts';
+import { publish } from './publish.ts';
+import { parseSignal } from './signals.ts';
+
+const SIGKILL = 9;
+const DEFAULT_STOP_TIMEOUT_S = 10;
+/** How long after a SIGKILL the kernel may take before we say that something is wrong. */
+const KILL_PATIENCE_MS = 10_000;
+
+export async function signalContainer(container: Container, signo: number): Promise<void> {
+  // Between its death and our noticing there is nothing to signal.
+  await container.monitor?.signal(signo);
+}
+
+/** Stops a running container; NotModified when it does not run. */
+export async function stopContainer(
+  context: ContainersContext,
+  container: Container,
+  options: { signal: string | undefined; timeoutS: number | undefined },
+): Promise<void> {
+  const { record } = container;
+  if (!container.running) throw new EngineError('NotModified', `container ${record.name} is already stopped`);
+  const signo = parseSignal(options.signal || record.config.StopSignal || 'SIGTERM');
+  const timeoutS = options.timeoutS ?? record.config.StopTimeout ?? DEFAULT_STOP_TIMEOUT_S;
+  const exited = container.nextExit(timeoutS < 0 ? Number.POSITIVE_INFINITY : timeoutS * 1000);
+  await signalContainer(container, signo);
+  publish(context, container, 'kill', { signal: String(signo) });
+  if (!(await exited)) await killNow(context, container);
+  await container.monitorGone;
+  publish(context, container, 'stop');
+}
+
+/** Sends one signal; SIGKILL also waits for the end, as Docker does. */
+export async function killContainer(context: ContainersContext, container: Container, signal: string | undefined): Promise<void> {
+  const signo = parseSignal(signal || 'SIGKILL');
+  const { record } = container;
+  if (!container.running) {
+    throw new EngineError('Conflict', `cannot kill container: ${record.name}: container ${record.id} is not running`);
+  }
+  if (signo === SIGKILL) {
+    await killNow(context, container);
+    return;
+  }
+  await signalContainer(container, signo);
+  publish(context, container, 'kill', { signal: String(signo) });
+}
+
+async function killNow(context: ContainersContext, container: Container): Promise<void> {
+  if (!container.running) return;
+  const exited = container.nextExit(KILL_PATIENCE_MS);
+  await signalContainer(container, SIGKILL);
+  publish(context, container, 'kill', { signal: String(SIGKILL) });
+  if (!(await exited)) {
+    throw new EngineError('System', `container ${container.record.name} did not die within ${KILL_PATIENCE_MS / 1000} s of SIGKILL`, {
+      hint: 'a process in uninterruptible sleep (a hung file system or device) cannot be killed; see /proc/PID/stack',
+    });
+  }
+}

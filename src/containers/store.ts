@@ -1,0 +1,47 @@
+/** Container records in SQLite: one row a container, the name unique by constraint. */
+import { EngineError } from '../errors.ts';
+import { type Database, migrate } from '../platform/database.ts';
+import type { ContainerRecord } from './record.ts';
+
+const MIGRATIONS = [
+  `CREATE TABLE containers (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    record TEXT NOT NULL
+  ) STRICT`,
+];
+
+export class ContainerStore {
+  readonly #insert;
+  readonly #update;
+  readonly #delete;
+  readonly #all;
+
+  constructor(db: Database) {
+    migrate(db, 'containers', MIGRATIONS);
+    this.#insert = db.prepare('INSERT INTO containers (id, name, record) VALUES (?, ?, ?)');
+    this.#update = db.prepare('UPDATE containers SET name = ?, record = ? WHERE id = ?');
+    this.#delete = db.prepare('DELETE FROM containers WHERE id = ?');
+    this.#all = db.prepare('SELECT record FROM containers');
+  }
+
+  insert(record: ContainerRecord): void {
+    this.#insert.run(record.id, record.name, JSON.stringify(record));
+  }
+
+  /** Writes the record as it is now. A record that is not there is an error of ours: it was removed under us. */
+  update(record: ContainerRecord): void {
+    const result = this.#update.run(record.name, JSON.stringify(record), record.id);
+    if (Number(result.changes) !== 1) {
+      throw new EngineError('System', `container ${record.id} has no record in the database to update`);
+    }
+  }
+
+  delete(id: string): void {
+    this.#delete.run(id);
+  }
+
+  loadAll(): ContainerRecord[] {
+    return this.#all.all().map((row) => JSON.parse(String(row['record'])) as ContainerRecord);
+  }
+}

@@ -1,0 +1,31 @@
+/** Who the container runs as: its passwd and group files are read by islet inside the root, and parsed here. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { resolveUser } from '../oci/user.ts';
+import { compileReadPlan } from '../runtime/plan/compile.ts';
+import type { AccountFiles, ContainersContext } from './context.ts';
+import type { ContainerRecord, UserRecord } from './record.ts';
+
+const MAX_ACCOUNT_FILE_BYTES = 1024 * 1024;
+
+/**
+ * A fresh container sees its image's files, which are read once an image; one that has run before may have changed
+ * them. Throws InvalidParameter ("unable to find user ...") as Docker does.
+ */
+export async function resolveContainerUser(context: ContainersContext, record: ContainerRecord): Promise<UserRecord> {
+  const fresh = !existsSync(join(context.snapshots.upperDir(record.id), 'etc'));
+  const key = record.diffIds.join();
+  const cached = fresh ? context.accounts.get(key) : undefined;
+  const files = cached ?? (await readAccountFiles(context, record));
+  if (fresh) context.accounts.set(key, files);
+  return resolveUser({ user: record.config.User ?? '', groupAdd: record.hostConfig.GroupAdd ?? [], ...files });
+}
+
+async function readAccountFiles(context: ContainersContext, record: ContainerRecord): Promise<AccountFiles> {
+  const overlay = context.snapshots.container(record.id);
+  const paths = ['/etc/passwd', '/etc/group'];
+  const plan = compileReadPlan({ overlay, paths, maxBytes: MAX_ACCOUNT_FILE_BYTES });
+  const [passwd, group] = await context.launcher.run(plan);
+  const text = (bytes: Uint8Array | null | undefined) => (bytes ? Buffer.from(bytes).toString('utf8') : null);
+  return { passwd: text(passwd), group: text(group) };
+}

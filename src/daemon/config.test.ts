@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parseConfig } from './config.ts';
+
+describe('parseConfig', () => {
+  it('puts everything under the default roots when nothing is asked', () => {
+    const config = parseConfig([], '/opt/isle');
+    assert.deepEqual(config, {
+      dataRoot: '/var/lib/isle',
+      execRoot: '/run/isle',
+      socketPath: '/run/isle/isle.sock',
+      pidFile: '/run/isle/isled.pid',
+      bridge: 'isle0',
+      bip: undefined,
+      cgroupParent: 'isle',
+      logLevel: 'info',
+      programDir: '/opt/isle',
+    });
+  });
+
+  it('moves socket and pid file with the exec root', () => {
+    const config = parseConfig(['--exec-root', '/tmp/x', '-H', 'unix:///tmp/other.sock'], '/opt/isle');
+    assert.ok(typeof config === 'object');
+    assert.equal(config.socketPath, '/tmp/other.sock');
+    assert.equal(config.pidFile, '/tmp/x/isled.pid');
+  });
+
+  const wrong: [string[], RegExp][] = [
+    [['-H', 'tcp://0.0.0.0:2375'], /--host: isled listens on unix:/],
+    [['-H', `unix:///${'x'.repeat(120)}`], /--host: the path is longer than 107 bytes/],
+    [['--bridge', 'a-name-that-is-too-long'], /--bridge: an interface name/],
+    [['--cgroup-parent', '../up'], /--cgroup-parent: give a name/],
+    [['--bip', '10.0.0.0/24'], /network's own or its broadcast/],
+    [['--log-level', 'loud'], /--log-level: choose one of/],
+    [['--nonsense'], /Unknown option '--nonsense'/],
+    [['word'], /Unexpected argument 'word'/],
+  ];
+  for (const [argv, message] of wrong) {
+    it(`refuses ${argv.join(' ').slice(0, 40)} and says why`, () => assert.throws(() => parseConfig(argv, '/'), { message }));
+  }
+});

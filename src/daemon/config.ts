@@ -1,0 +1,108 @@
+/** isled's command line. Every flag is checked before anything is made. */
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { EngineError } from '../errors.ts';
+import { parseSubnet } from '../networks/ipam/allocator.ts';
+
+export interface DaemonConfig {
+  dataRoot: string;
+  execRoot: string;
+  socketPath: string;
+  pidFile: string;
+  bridge: string;
+  /** undefined: the first private /16 that overlaps nothing on this host */
+  bip: string | undefined;
+  cgroupParent: string;
+  logLevel: string;
+  /** where islet and hello lie */
+  programDir: string;
+}
+
+export const USAGE = `Usage: isled [OPTIONS]
+
+The isle daemon: the Docker Engine API on a unix socket.
+
+Options:
+      --data-root DIR        images, containers, the database (default /var/lib/isle)
+      --exec-root DIR        sockets and state of running containers (default /run/isle)
+  -H, --host unix://PATH     socket to listen on (default unix://<exec-root>/isle.sock)
+  -p, --pidfile FILE         (default <exec-root>/isled.pid)
+      --bridge NAME          the default network's bridge (default isle0)
+      --bip CIDR             the bridge's address and subnet, such as 172.17.0.1/16
+      --cgroup-parent NAME   parent of the containers' cgroups (default isle)
+  -l, --log-level LEVEL      debug, info, warn, error, fatal (default info)
+  -D, --debug                the same as --log-level debug
+      --islet PATH           the islet program (default: beside this program's own files)
+      --version              print the version
+      --help                 print this text
+`;
+
+const OPTIONS = {
+  'data-root': { type: 'string' },
+  'exec-root': { type: 'string' },
+  host: { type: 'string', short: 'H' },
+  pidfile: { type: 'string', short: 'p' },
+  bridge: { type: 'string' },
+  bip: { type: 'string' },
+  'cgroup-parent': { type: 'string' },
+  'log-level': { type: 'string', short: 'l' },
+  debug: { type: 'boolean', short: 'D' },
+  islet: { type: 'string' },
+  version: { type: 'boolean' },
+  help: { type: 'boolean' },
+} as const;
+
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
+/** IFNAMSIZ is 16 with the NUL. */
+const MAX_LINK_NAME = 15;
+/** sun_path is 108 bytes with the NUL. */
+const MAX_SOCKET_PATH = 107;
+
+/** Throws InvalidParameter that names the flag. `help` and `version` come back as words. */
+export function parseConfig(argv: string[], programDir: string): DaemonConfig | 'help' | 'version' {
+  const values = readFlags(argv);
+  if (values.help === true) return 'help';
+  if (values.version === true) return 'version';
+  const execRoot = resolve(values['exec-root'] ?? '/run/isle');
+  const host = values.host ?? `unix://${join(execRoot, 'isle.sock')}`;
+  const socketPath = /^unix:\/\/(\/.+)$/.exec(host)?.[1];
+  if (socketPath === undefined) invalid('host', host, 'isled listens on unix://PATH only, with an absolute path');
+  if (Buffer.byteLength(socketPath) > MAX_SOCKET_PATH) invalid('host', host, `the path is longer than ${MAX_SOCKET_PATH} bytes`);
+  const bridge = values.bridge ?? 'isle0';
+  if (!/^[^\s/:]+$/.test(bridge) || bridge.length > MAX_LINK_NAME) {
+    invalid('bridge', bridge, `an interface name has 1 to ${MAX_LINK_NAME} characters, without blank, slash or colon`);
+  }
+  const cgroupParent = (values['cgroup-parent'] ?? 'isle').replace(/^\/+|\/+$/g, '');
+  if (cgroupParent === '' || cgroupParent.split('/').some((part) => part === '' || part === '.' || part === '..')) {
+    invalid('cgroup-parent', values['cgroup-parent'] ?? '', 'give a name or a relative path without dots');
+  }
+  const logLevel = values.debug === true ? 'debug' : (values['log-level'] ?? 'info');
+  if (!LEVELS.includes(logLevel)) invalid('log-level', logLevel, `choose one of ${LEVELS.join(', ')}`);
+  if (values.bip !== undefined) parseSubnet(values.bip);
+  return {
+    dataRoot: resolve(values['data-root'] ?? '/var/lib/isle'),
+    execRoot,
+    socketPath,
+    pidFile: resolve(values.pidfile ?? join(execRoot, 'isled.pid')),
+    bridge,
+    bip: values.bip,
+    cgroupParent,
+    logLevel,
+    programDir: values.islet === undefined ? programDir : resolve(values.islet, '..'),
+  };
+}
+
+function readFlags(argv: string[]) {
+  try {
+    return parseArgs({ args: argv, options: OPTIONS, strict: true, allowPositionals: false }).values;
+  } catch (thrown) {
+    throw new EngineError('InvalidParameter', thrown instanceof Error ? thrown.message : String(thrown), {
+      hint: "see 'isled --help'",
+      cause: thrown,
+    });
+  }
+}
+
+function invalid(flag: string, value: string, why: string): never {
+  throw new EngineError('InvalidParameter', `invalid value "${value}" for --${flag}: ${why}`);
+}

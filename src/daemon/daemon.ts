@@ -1,0 +1,170 @@
+/** isled: makes its directories, takes its lock, starts islet, restores what runs, and answers on its socket. */
+import { randomUUID } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import type { Server } from 'node:http';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { closeApiServer, createApiServer } from '../api/server.ts';
+import type { ContainersContext } from '../containers/context.ts';
+import { ContainerService } from '../containers/service.ts';
+import { ContainerStore } from '../containers/store.ts';
+import { ContentStore } from '../content/store.ts';
+import { EngineError } from '../errors.ts';
+import { ImageService } from '../images/service.ts';
+import { BridgeNetwork } from '../networks/drivers/bridge.ts';
+import { type Database, migrate, openDatabase } from '../platform/database.ts';
+import { type CgroupBackend, createCgroupBackend, readCgroupLayout } from '../runtime/cgroups/index.ts';
+import { Launcher } from '../runtime/executor.ts';
+import { SnapshotStore } from '../snapshots/store.ts';
+import { createBackend } from './backend.ts';
+import type { DaemonConfig } from './config.ts';
+import { EventBus } from './events.ts';
+import { takePidFile } from './lock.ts';
+import { ENGINE_VERSION } from './system.ts';
+
+export interface RunningDaemon {
+  /** Stops answering; containers run on. */
+  close(): Promise<void>;
+}
+
+export type DaemonLog = Logger;
+
+export async function startDaemon(config: DaemonConfig, log: DaemonLog): Promise<RunningDaemon> {
+  const containersDir = join(config.dataRoot, 'containers');
+  const runDir = join(config.execRoot, 'containers');
+  for (const directory of [config.dataRoot, config.execRoot, containersDir, runDir]) {
+    mkdirSync(directory, { recursive: true, mode: 0o711 });
+  }
+  const releasePidFile = takePidFile(config.pidFile);
+  const database = openDatabase(join(config.dataRoot, 'isle.db'));
+  const islet = join(config.programDir, 'islet');
+  if (!existsSync(islet)) throw new EngineError('System', `there is no islet program at ${islet}`, { hint: 'run `npm run build`' });
+  const launcher = await Launcher.spawn(islet);
+  const cgroups = createCgroupBackend(readCgroupLayout());
+  await launcher.run({ ops: cgroups.planRoot(config.cgroupParent) });
+  const bridge = await BridgeNetwork.open({ name: config.bridge, bip: config.bip, launcher, database });
+  const events = new EventBus();
+  const containers = await openContainers({ config, log, database, launcher, cgroups, bridge, events, containersDir, runDir, islet });
+  const backend = createBackend({ config, containers, events, bridge, engineId: engineId(database), cgroups });
+  const server = createApiServer(backend, {
+    version: ENGINE_VERSION,
+    report: (err, request) => log.error({ err, request }, 'a request failed'),
+  });
+  await listen(server, config.socketPath);
+  log.info({ socket: config.socketPath, dataRoot: config.dataRoot }, 'isled is ready');
+  // Without the launcher nothing can be started: better to end and be started again than to pretend.
+  void launcher.exited.then(() => {
+    if (closing) return;
+    log.fatal('the islet launcher ended; isled ends too, containers run on');
+    process.exit(1);
+  });
+  let closing = false;
+  return {
+    close: async () => {
+      closing = true;
+      await closeApiServer(server);
+      rmSync(config.socketPath, { force: true });
+      await launcher.close();
+      database.close();
+      releasePidFile();
+    },
+  };
+}
+
+interface Parts {
+  config: DaemonConfig;
+  log: DaemonLog;
+  database: Database;
+  launcher: Launcher;
+  cgroups: CgroupBackend;
+  bridge: BridgeNetwork;
+  events: EventBus;
+  containersDir: string;
+  runDir: string;
+  islet: string;
+}
+
+/** Opens the stores, connects images and containers with each other, and restores. */
+async function openContainers(parts: Parts): Promise<{ containers: ContainerService; images: ImageService }> {
+  const { config, log, database } = parts;
+  const snapshots = new SnapshotStore({ root: join(config.dataRoot, 'snapshots'), isletPath: parts.islet });
+  await snapshots.init();
+  const content = new ContentStore({ root: join(config.dataRoot, 'content') });
+  await content.init();
+  const images = new ImageService({
+    database,
+    content,
+    snapshots,
+    helloPath: join(config.programDir, 'hello'),
+    usersOf: (imageId) => containers.usersOf(imageId),
+    onEvent: (action, id, attributes) => parts.events.publish('image', action, id, attributes),
+  });
+  const context: ContainersContext = {
+    store: new ContainerStore(database),
+    launcher: parts.launcher,
+    cgroups: parts.cgroups,
+    cgroupParent: config.cgroupParent,
+    snapshots,
+    images,
+    bridge: parts.bridge,
+    events: { publish: (action, id, attributes) => parts.events.publish('container', action, id, attributes) },
+    log,
+    dataDir: parts.containersDir,
+    runDir: parts.runDir,
+    capBounding: ownBoundingSet(),
+    containers: new Map(),
+    accounts: new Map(),
+  };
+  const containers = new ContainerService(context);
+  await containers.restore();
+  await images.start();
+  return { containers, images };
+}
+
+/** CapBnd of this process: what it lacks, no container can get. */
+function ownBoundingSet(): bigint {
+  const hex = /^CapBnd:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
+  return BigInt(`0x${hex ?? '0'}`);
+}
+
+function engineId(database: Database): string {
+  migrate(database, 'engine', ['CREATE TABLE engine (id TEXT PRIMARY KEY) STRICT']);
+  const row = database.prepare('SELECT id FROM engine').get();
+  if (row !== undefined) return String(row['id']);
+  const id = randomUUID();
+  database.prepare('INSERT INTO engine VALUES (?)').run(id);
+  return id;
+}
+
+/** Listens with mode 0660: who may write to this socket is root on this host. A socket that nobody answers is replaced. */
+async function listen(server: Server, path: string): Promise<void> {
+  if (existsSync(path)) {
+    if (await answers(path)) {
+      throw new EngineError('Conflict', `another process listens on ${path}`, { hint: 'give this daemon another -H' });
+    }
+    rmSync(path);
+  }
+  mkdirSync(join(path, '..'), { recursive: true, mode: 0o711 });
+  const umask = process.umask(0o117);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(path, resolve);
+    });
+  } finally {
+    process.umask(umask);
+  }
+  chmodSync(path, 0o660);
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}

@@ -1,0 +1,106 @@
+/** What the engine says of itself and its host: version and info. */
+import { readFileSync } from 'node:fs';
+import { arch, cpus, hostname, release, totalmem } from 'node:os';
+import type { JsonObject } from '../api/backend.ts';
+import { API_VERSION, MIN_API_VERSION } from '../api/versions.ts';
+import type { DaemonConfig } from './config.ts';
+
+export const ENGINE_VERSION = '0.1.0';
+
+const MACHINE: Record<string, string> = { x64: 'x86_64', arm64: 'aarch64' };
+const GO_ARCH: Record<string, string> = { x64: 'amd64' };
+
+export function versionJson(): JsonObject {
+  const GoArch = GO_ARCH[arch()] ?? arch();
+  return {
+    Platform: { Name: 'isle' },
+    Components: [
+      { Name: 'Engine', Version: ENGINE_VERSION, Details: { ApiVersion: API_VERSION, Arch: GoArch, KernelVersion: release(), MinAPIVersion: MIN_API_VERSION, Os: 'linux', Experimental: 'false' } },
+      { Name: 'islet', Version: ENGINE_VERSION, Details: {} },
+      { Name: 'node', Version: process.versions.node, Details: {} },
+    ],
+    Version: ENGINE_VERSION,
+    ApiVersion: API_VERSION,
+    MinAPIVersion: MIN_API_VERSION,
+    GitCommit: '',
+    GoVersion: '',
+    Os: 'linux',
+    Arch: GoArch,
+    KernelVersion: release(),
+    Experimental: false,
+    BuildTime: '',
+  };
+}
+
+export interface Counts {
+  running: number;
+  stopped: number;
+  images: number;
+}
+
+export function infoJson(config: DaemonConfig, engineId: string, counts: Counts, cgroupVersion: 1 | 2): JsonObject {
+  return {
+    ID: engineId,
+    Containers: counts.running + counts.stopped,
+    ContainersRunning: counts.running,
+    ContainersPaused: 0,
+    ContainersStopped: counts.stopped,
+    Images: counts.images,
+    Driver: 'overlay2',
+    DriverStatus: [['Backing directory', `${config.dataRoot}/snapshots`]],
+    Plugins: { Volume: [], Network: ['bridge', 'host', 'null'], Authorization: null, Log: ['json-file', 'none'] },
+    MemoryLimit: true,
+    SwapLimit: true,
+    CpuCfsPeriod: true,
+    CpuCfsQuota: true,
+    CPUShares: true,
+    CPUSet: true,
+    PidsLimit: true,
+    IPv4Forwarding: readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8').trim() === '1',
+    Debug: config.logLevel === 'debug',
+    NFd: -1,
+    OomKillDisable: cgroupVersion === 1,
+    NGoroutines: -1,
+    SystemTime: new Date().toISOString(),
+    LoggingDriver: 'json-file',
+    CgroupDriver: 'cgroupfs',
+    CgroupVersion: String(cgroupVersion),
+    NEventsListener: 0,
+    KernelVersion: release(),
+    OperatingSystem: osName(),
+    OSVersion: '',
+    OSType: 'linux',
+    Architecture: MACHINE[arch()] ?? arch(),
+    IndexServerAddress: 'https://index.docker.io/v1/',
+    RegistryConfig: { IndexConfigs: {}, InsecureRegistryCIDRs: ['::1/128', '127.0.0.0/8'], Mirrors: null },
+    NCPU: cpus().length,
+    MemTotal: totalmem(),
+    GenericResources: null,
+    DockerRootDir: config.dataRoot,
+    HttpProxy: '',
+    HttpsProxy: '',
+    NoProxy: '',
+    Name: hostname(),
+    Labels: [],
+    ExperimentalBuild: false,
+    ServerVersion: ENGINE_VERSION,
+    Runtimes: { isle: { path: 'islet' } },
+    DefaultRuntime: 'isle',
+    Swarm: { NodeID: '', NodeAddr: '', LocalNodeState: 'inactive', ControlAvailable: false, Error: '', RemoteManagers: null },
+    LiveRestoreEnabled: true,
+    Isolation: '',
+    InitBinary: '',
+    SecurityOptions: ['name=seccomp,profile=builtin', 'name=cgroupns'],
+    Warnings: null,
+  };
+}
+
+function osName(): string {
+  try {
+    return /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? 'Linux';
+  } catch (thrown) {
+    // os-release(5) is optional.
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return 'Linux';
+    throw thrown;
+  }
+}

@@ -1,0 +1,143 @@
+import type { ExplainLayer, Fact } from '../../api/types/explain.ts';
+import type { Mount } from '../../oci/runtime-spec.ts';
+import { type Enforced, fact, plural } from '../fact.ts';
+import { type MountEntry, mountAt, parseMountinfo } from '../proc.ts';
+import type { KernelFacts, LayerInput } from '../types.ts';
+
+/** Options that the mount table can confirm. */
+const CHECKED = ['ro', 'nosuid', 'nodev', 'noexec'];
+
+const WHY: Readonly<Record<string, string>> = {
+  '/proc': 'Facts about the processes of this pid namespace. A fresh procfs shows no others.',
+  '/dev': 'An empty tmpfs with a handful of harmless device nodes, instead of the host’s devices.',
+  '/dev/pts': 'An own set of terminals, so that those of other containers cannot be opened.',
+  '/dev/shm': 'Shared memory of POSIX (shm_open), limited in size so that it cannot eat the host’s memory.',
+  '/dev/mqueue': 'POSIX message queues of this IPC namespace.',
+  '/sys': 'Devices and kernel settings; read-only, because writing there changes the host.',
+  '/sys/fs/cgroup': 'The own limits and counters, read-only, so that a container cannot raise its limits.',
+  '/etc/hosts': 'Names and addresses that the engine knows for this container.',
+  '/etc/hostname': 'The host name as a file, for programs that look there.',
+  '/etc/resolv.conf': 'Which name servers the programs inside ask.',
+};
+
+const isBind = (mount: Mount): boolean =>
+  mount.type === 'bind' || (mount.options ?? []).some((option) => /^r?bind$/.test(option));
+const flagsOf = (mount: Mount): string[] => CHECKED.filter((flag) => (mount.options ?? []).includes(flag));
+
+function describe(mount: Mount): string {
+  const what = isBind(mount) ? `${mount.source ?? '?'} of the host` : (mount.type ?? 'none');
+  const flags = flagsOf(mount);
+  return flags.length === 0 ? what : `${what} (${flags.join(', ')})`;
+}
+
+/** A bind mount shows the path in its file system, which is the host's path or the end of it. */
+function rightSource(mount: Mount, entry: MountEntry): boolean {
+  if (isBind(mount)) return entry.root === '/' || (mount.source ?? '').endsWith(entry.root);
+  if (mount.type === 'cgroup') return ['tmpfs', 'cgroup', 'cgroup2'].includes(entry.fsType);
+  return entry.fsType === mount.type;
+}
+
+function mountEnforced(kernel: KernelFacts, entries: readonly MountEntry[] | null, mount: Mount): Enforced {
+  const source = `${kernel.mountinfo.path}: ${mount.destination}`;
+  if (entries === null) return { text: null, source, holds: null };
+  const entry = mountAt(entries, mount.destination);
+  if (entry === undefined) return { text: 'not mounted', source, holds: false };
+  const flags = CHECKED.filter((flag) => entry.options.includes(flag));
+  const what = isBind(mount) ? `${entry.root} of ${entry.source}` : entry.fsType;
+  const complete = flagsOf(mount).every((flag) => flags.includes(flag));
+  return {
+    text: flags.length === 0 ? what : `${what} (${flags.join(', ')})`,
+    source,
+    holds: complete && rightSource(mount, entry),
+  };
+}
+
+/** Hidden: under an empty tmpfs, or, if it is a file, under /dev/null. */
+function isHidden(entry: MountEntry | undefined): boolean {
+  if (entry === undefined) return false;
+  return entry.root === '/null' || (entry.fsType === 'tmpfs' && entry.options.includes('ro'));
+}
+
+/** Is the mount that covers `path` read-only? */
+function isReadonly(entries: readonly MountEntry[], path: string): boolean {
+  const covers = entries.filter(
+    ({ mountPoint }) => path === mountPoint || path.startsWith(mountPoint === '/' ? '/' : `${mountPoint}/`),
+  );
+  const depth = Math.max(...covers.map(({ mountPoint }) => mountPoint.length));
+  return covers.findLast(({ mountPoint }) => mountPoint.length === depth)?.options.includes('ro') ?? false;
+}
+
+function pathsFact(
+  what: string,
+  paths: readonly string[],
+  input: { kernel: KernelFacts | null; entries: readonly MountEntry[] | null },
+  check: {
+    done: string;
+    undone: string;
+    holds: (entries: readonly MountEntry[], path: string) => boolean;
+    why: string;
+  },
+): Fact {
+  const { kernel, entries } = input;
+  const asked = paths.length === 0 ? 'none' : paths.join(', ');
+  if (kernel === null) return fact(what, asked, null, check.why);
+  const source = kernel.mountinfo.path;
+  if (entries === null) return fact(what, asked, { text: null, source, holds: null }, check.why);
+  const done = paths.filter((path) => check.holds(entries, path));
+  const absent = paths.filter((path) => !done.includes(path) && !kernel.presentPaths.includes(path));
+  const broken = paths.filter((path) => !done.includes(path) && !absent.includes(path));
+  const parts = [
+    `${plural(done.length, 'path')} ${check.done}`,
+    ...(absent.length === 0 ? [] : [`${absent.length} not on this kernel`]),
+    ...(broken.length === 0 ? [] : [`${check.undone}: ${broken.join(', ')}`]),
+  ];
+  const text = paths.length === 0 ? 'none' : parts.join('; ');
+  return fact(what, asked, { text, source, holds: broken.length === 0 }, check.why);
+}
+
+export function mountsLayer({ spec, kernel }: LayerInput): ExplainLayer {
+  const table = kernel?.mountinfo.text ?? null;
+  const entries = table === null ? null : parseMountinfo(table);
+  const { maskedPaths = [], readonlyPaths = [] } = spec.linux ?? {};
+  return {
+    name: 'mounts',
+    title: 'Mounts: the doors into the kernel and to the host',
+    summary:
+      'Some directories are not files on a disk but windows into the kernel. A container gets its own, with the dangerous parts hidden or read-only. Volumes are directories of the host, shown inside.',
+    facts: [
+      ...(spec.mounts ?? []).map((mount) =>
+        fact(
+          mount.destination,
+          describe(mount),
+          kernel && mountEnforced(kernel, entries, mount),
+          WHY[mount.destination] ??
+            (isBind(mount)
+              ? 'A part of the host that was asked for: what is done to it inside is done to the host.'
+              : 'Asked for.'),
+        ),
+      ),
+      pathsFact(
+        'hidden paths',
+        maskedPaths,
+        { kernel, entries },
+        {
+          done: 'hidden',
+          undone: 'visible',
+          holds: (all, path) => isHidden(mountAt(all, path)),
+          why: 'Kernel files that tell about the host, or whose reading harms it: memory, keys, timers, power draw. They are covered by something empty.',
+        },
+      ),
+      pathsFact(
+        'read-only paths',
+        readonlyPaths,
+        { kernel, entries },
+        {
+          done: 'read-only',
+          undone: 'writable',
+          holds: isReadonly,
+          why: 'Kernel files whose writing changes the whole host: settings, interrupts, the emergency keys.',
+        },
+      ),
+    ],
+  };
+}

@@ -1,0 +1,110 @@
+import type { ExplainLayer, Fact } from '../../api/types/explain.ts';
+import type { Plan } from '../../runtime/plan/table.ts';
+import { AUDIT_ARCH_X86_64, capabilityFor, loadFilter, SYSCALLS } from '../../security/seccomp/index.ts';
+import { fact, listed } from '../fact.ts';
+import { parseStatus } from '../proc.ts';
+import type { LayerInput } from '../types.ts';
+
+const MODES: Readonly<Record<string, string>> = { '0': 'off', '1': 'strict', '2': 'filter' };
+
+/** Calls a newcomer should know about, with what refusing them prevents. */
+const NOTABLE: readonly string[] = [
+  ...['mount', 'umount2', 'unshare', 'setns', 'pivot_root', 'open_by_handle_at', 'ptrace', 'bpf', 'perf_event_open'],
+  ...['init_module', 'finit_module', 'delete_module', 'kexec_load', 'reboot', 'swapon', 'settimeofday', 'iopl', 'acct'],
+  ...['keyctl', 'add_key', 'userfaultfd', 'io_uring_setup', 'quotactl', 'syslog', 'clone3'],
+];
+
+interface Judgement {
+  readonly total: number;
+  readonly allowed: number;
+  readonly refused: readonly string[];
+  readonly instructions: number;
+}
+
+/** Runs the very bytes of the plan on every call, with all arguments 0. */
+function judge(filter: Uint8Array): Judgement {
+  const loaded = loadFilter(filter);
+  const table = SYSCALLS.SCMP_ARCH_X86_64;
+  const refused = [...table].filter(
+    ([, nr]) => !['allow', 'log', 'trace'].includes(loaded.run({ nr, arch: AUDIT_ARCH_X86_64 }).action),
+  );
+  return {
+    total: table.size,
+    allowed: table.size - refused.length,
+    refused: refused.map(([name]) => name),
+    instructions: loaded.instructions.length,
+  };
+}
+
+function filterOf(plan: Plan): Uint8Array | null {
+  const found = plan.ops.find((candidate) => candidate.op === 'seccomp');
+  return found?.op === 'seccomp' ? found.args.filter : null;
+}
+
+function modeFact({ kernel }: LayerInput, wantsFilter: boolean): Fact {
+  const asked = wantsFilter ? 'filter' : 'off';
+  const number = kernel && (parseStatus(kernel.status).get('Seccomp') ?? null);
+  const mode = number === null ? null : (MODES[number] ?? number);
+  return fact(
+    'seccomp mode',
+    asked,
+    kernel && {
+      text: mode,
+      source: `/proc/${kernel.pid}/status: Seccomp`,
+      holds: mode === asked || (mode === 'filter' && !wantsFilter),
+    },
+    wantsFilter
+      ? 'The kernel runs a small program over every system call and can refuse it before anything happens. It cannot be taken off again.'
+      : 'Every system call of the kernel is open to this container: a bug in any of them can be an escape.',
+  );
+}
+
+function countFact({ kernel }: LayerInput): Fact {
+  const text = kernel && (parseStatus(kernel.status).get('Seccomp_filters') ?? null);
+  return fact(
+    'filters installed',
+    'at least 1',
+    kernel && {
+      text,
+      source: `/proc/${kernel.pid}/status: Seccomp_filters`,
+      holds: text === null ? null : Number(text) >= 1,
+    },
+    'Programs may add stricter filters to their own; the strictest answer counts.',
+  );
+}
+
+function policyFacts(filter: Uint8Array): Fact[] {
+  const { total, allowed, refused, instructions } = judge(filter);
+  const notable = NOTABLE.filter((name) => refused.includes(name));
+  const needed = new Map(notable.map((name) => [name, capabilityFor(name)?.cap] as const));
+  const proof = {
+    text: null,
+    source: `the filter’s ${instructions} instructions, run by isle’s interpreter`,
+    holds: null,
+  };
+  return [
+    fact(
+      'system calls let through',
+      `${allowed} of ${total}`,
+      proof,
+      'Ordinary programs use about 150. The rest is attack surface, most of it never missed.',
+    ),
+    fact(
+      'notable calls refused',
+      listed(notable.map((name) => (needed.get(name) === undefined ? name : `${name} (needs ${needed.get(name)})`))),
+      proof,
+      'Mounting, entering namespaces, loading code into the kernel, the kernel’s key store. They fail with EPERM; clone3 with ENOSYS, so that the C library falls back to clone.',
+    ),
+  ];
+}
+
+export function seccompLayer(input: LayerInput): ExplainLayer {
+  const filter = filterOf(input.plan);
+  return {
+    name: 'seccomp',
+    title: 'Seccomp: which system calls may be made',
+    summary:
+      'System calls are the only way from a program into the kernel. A policy names those that a container may use; isle compiles it to the kernel’s filter language.',
+    facts: [modeFact(input, filter !== null), ...(filter === null ? [] : [countFact(input), ...policyFacts(filter)])],
+  };
+}

@@ -1,0 +1,79 @@
+/** What explanations are made of: what was asked for (spec, plan, network, image) and what the kernel says (raw /proc texts). */
+import type { Spec } from '../oci/runtime-spec.ts';
+import type { Plan } from '../runtime/plan/table.ts';
+
+/** Namespace file names of /proc/PID/ns. */
+export const NAMESPACE_FILES = ['pid', 'net', 'mnt', 'uts', 'ipc', 'cgroup', 'user', 'time'] as const;
+export type NamespaceFile = (typeof NAMESPACE_FILES)[number];
+
+/** A kernel file and its text; null when it cannot be read. */
+export interface KernelText {
+  readonly path: string;
+  readonly text: string | null;
+}
+
+/** The state of one running container, as text, so that it can be recorded. Paths are the host's. */
+export interface KernelFacts {
+  readonly pid: number;
+  /** "pid:[4026532201]"; missing when it cannot be read */
+  readonly namespaces: Readonly<Partial<Record<NamespaceFile, string>>>;
+  /** the engine's own, for comparison */
+  readonly hostNamespaces: Readonly<Partial<Record<NamespaceFile, string>>>;
+  /** /proc/PID/status */
+  readonly status: string;
+  readonly mountinfo: KernelText;
+  readonly uidMap: KernelText;
+  readonly gidMap: KernelText;
+  readonly limits: KernelText;
+  readonly cgroup: KernelText;
+  readonly cmdline: KernelText;
+  readonly oomScoreAdj: KernelText;
+  /** the label of AppArmor or SELinux; null text where no such module is active */
+  readonly label: KernelText;
+  /** limits and counters by the names of src/runtime/cgroups (CgroupFile) */
+  readonly cgroupFiles: Readonly<Record<string, KernelText>>;
+  /** /proc/PID/net/... */
+  readonly fibTrie: KernelText;
+  readonly route: KernelText;
+  readonly interfaces: KernelText;
+  readonly inet6: KernelText;
+  /** bridge of the host's end of the veth pair; text null without one */
+  readonly linkMaster: KernelText;
+  /** those of the asked-about kernel paths (masked, read-only) that this kernel has */
+  readonly presentPaths: readonly string[];
+}
+
+/** What the engine gave the container; null in host and none mode. */
+export interface NetworkFacts {
+  readonly ip: string;
+  readonly prefixLength?: number | undefined;
+  readonly gateway: string;
+  readonly mac: string;
+  readonly bridge: string;
+  /** name of the veth's host end */
+  readonly hostLink: string;
+}
+
+export interface ImageFacts {
+  readonly reference: string;
+  readonly id: string;
+  /** diffIDs, lowest first */
+  readonly layers: readonly string[];
+}
+
+export interface ContainerExplainInput {
+  readonly id: string;
+  readonly name: string;
+  /** "running", "exited", "created" ... */
+  readonly state: string;
+  readonly pid: number | null;
+  readonly spec: Spec;
+  readonly plan: Plan;
+  /** null when it does not run */
+  readonly kernel: KernelFacts | null;
+  readonly network: NetworkFacts | null;
+  readonly image: ImageFacts;
+}
+
+/** What each layer's facts are made from. */
+export type LayerInput = Omit<ContainerExplainInput, 'id' | 'name' | 'state' | 'pid'>;

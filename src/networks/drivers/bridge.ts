@@ -1,0 +1,194 @@
+/** The default network: a Linux bridge on the host, a veth pair and an address for each container. */
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { EngineError } from '../../errors.ts';
+import { type Database, migrate } from '../../platform/database.ts';
+import type { Launcher } from '../../runtime/executor.ts';
+import { NETNS_FD } from '../../runtime/plan/compile.ts';
+import type { PlanOp } from '../../runtime/plan/table.ts';
+import { hostAddresses, hostNetworks } from '../host-addresses.ts';
+import { AddressAllocator, formatAddress, overlaps, parseAddress, parseSubnet, type Subnet } from '../ipam/allocator.ts';
+import { addAddress, addRoute, batch, createBridge, loopbackUp, setUp, vethToNetns } from '../netlink/index.ts';
+import { masqueradeBatch } from '../nftables/masquerade.ts';
+
+const PROTOCOL_ROUTE = 0;
+const PROTOCOL_NETFILTER = 12;
+const DEFAULT_MTU = 1500;
+/** The container's end is the second link of its namespace, behind the loopback. */
+const CONTAINER_IFINDEX = 2;
+const IP_FORWARD = '/proc/sys/net/ipv4/ip_forward';
+const MIGRATIONS = ['CREATE TABLE networks (name TEXT PRIMARY KEY, id TEXT NOT NULL, created TEXT NOT NULL) STRICT'];
+
+export interface BridgeOptions {
+  name: string;
+  /** address/prefix length of the bridge; undefined: chosen */
+  bip: string | undefined;
+  launcher: Launcher;
+  database: Database;
+}
+
+export interface BridgeEndpoint {
+  networkId: string;
+  endpointId: string;
+  address: string;
+  prefixLength: number;
+  gateway: string;
+  macAddress: string;
+  hostLink: string;
+}
+
+export class BridgeNetwork {
+  readonly id: string;
+  readonly name: string;
+  readonly created: string;
+  readonly subnet: Subnet;
+  readonly #ifindex: number;
+  readonly #addresses: AddressAllocator;
+
+  private constructor(name: string, identity: { id: string; created: string }, subnet: Subnet, ifindex: number) {
+    this.name = name;
+    this.id = identity.id;
+    this.created = identity.created;
+    this.subnet = subnet;
+    this.#ifindex = ifindex;
+    this.#addresses = new AddressAllocator(subnet);
+  }
+
+  /** Finds the bridge or makes it, with its address, its masquerading and IPv4 forwarding. Repeating it changes nothing. */
+  static async open({ name, bip, launcher, database }: BridgeOptions): Promise<BridgeNetwork> {
+    migrate(database, 'networks', MIGRATIONS);
+    const exists = existsSync(`/sys/class/net/${name}`);
+    const subnet = exists ? existingSubnet(name, bip) : chooseSubnet(bip);
+    if (!exists) await launcher.run({ ops: [routeOp(createBridge({ name, mac: macOf(subnet.gateway), mtu: DEFAULT_MTU }))] });
+    const ifindex = Number(readFileSync(`/sys/class/net/${name}/ifindex`, 'utf8'));
+    if (!exists) {
+      const address = `${subnet.gateway}/${subnet.prefixLength}`;
+      const broadcast = formatAddress(subnet.base + subnet.size - 1);
+      await launcher.run({ ops: [routeOp(batch(addAddress({ ifindex, address, broadcast }), setUp({ ifindex })))] });
+    }
+    await launcher.run({ ops: [masqueradeOp(name, subnet)] });
+    if (readFileSync(IP_FORWARD, 'utf8').trim() !== '1') writeFileSync(IP_FORWARD, '1');
+    return new BridgeNetwork(name, identity(database, 'bridge'), subnet, ifindex);
+  }
+
+  get subnetText(): string {
+    return `${formatAddress(this.subnet.base)}/${this.subnet.prefixLength}`;
+  }
+
+  /** The id of one of the networks without links: the same on every host and after every restart. */
+  fixedId(name: string): string {
+    return createHash('sha256').update(`isle network ${name}`).digest('hex');
+  }
+
+  connect(_containerId: string): { record: BridgeEndpoint; parent: Uint8Array; child: Uint8Array } {
+    const { gateway, prefixLength } = this.subnet;
+    const address = this.#addresses.allocate();
+    const record: BridgeEndpoint = {
+      networkId: this.id,
+      endpointId: randomBytes(32).toString('hex'),
+      address,
+      prefixLength,
+      gateway,
+      macAddress: macOf(address),
+      hostLink: `veth${randomBytes(4).toString('hex').slice(0, 7)}`,
+    };
+    const parent = batch(
+      vethToNetns({
+        hostName: record.hostLink,
+        bridgeIfindex: this.#ifindex,
+        mtu: DEFAULT_MTU,
+        peerName: 'eth0',
+        peerIfindex: CONTAINER_IFINDEX,
+        mac: record.macAddress,
+        netnsFd: NETNS_FD,
+      }),
+    );
+    const ifindex = CONTAINER_IFINDEX;
+    const broadcast = formatAddress(this.subnet.base + this.subnet.size - 1);
+    const child = batch(
+      loopbackUp(),
+      addAddress({ ifindex, address: `${address}/${prefixLength}`, broadcast }),
+      setUp({ ifindex }),
+      addRoute({ ifindex, destination: 'default', gateway }),
+    );
+    return { record, parent, child };
+  }
+
+  release(endpoint: BridgeEndpoint): void {
+    this.#addresses.release(endpoint.address);
+  }
+
+  adopt(endpoint: BridgeEndpoint): void {
+    this.#addresses.claim(endpoint.address);
+  }
+
+  loopbackOnly(): Uint8Array {
+    return batch(loopbackUp());
+  }
+}
+
+function routeOp(messages: Uint8Array): PlanOp {
+  return { op: 'netlink', section: 'setup', step: 'network', args: { protocol: PROTOCOL_ROUTE, messages } };
+}
+
+function masqueradeOp(bridge: string, subnet: Subnet): PlanOp {
+  const network = Buffer.alloc(4);
+  network.writeUInt32BE(subnet.base);
+  const messages = masqueradeBatch({ table: `isle-${bridge}`, bridge, network, prefixLength: subnet.prefixLength });
+  return { op: 'netlink', section: 'setup', step: 'network', args: { protocol: PROTOCOL_NETFILTER, messages } };
+}
+
+/** 02:42 and the address, as Docker made them: unique on the bridge because the address is. */
+export function macOf(address: string): string {
+  const bytes = [0x02, 0x42, ...address.split('.').map(Number)];
+  return bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(':');
+}
+
+function existingSubnet(name: string, bip: string | undefined): Subnet {
+  const subnet = heldSubnet(name);
+  if (subnet === undefined) {
+    throw new EngineError('Conflict', `the link ${name} exists on this host and has no IPv4 address`, {
+      hint: 'give it one, delete it, or choose another name with --bridge',
+    });
+  }
+  const asked = bip === undefined ? subnet : parseSubnet(bip);
+  if (asked.gateway !== subnet.gateway || asked.prefixLength !== subnet.prefixLength) {
+    throw new EngineError('Conflict', `the bridge ${name} has the address ${subnet.gateway}/${subnet.prefixLength}, not ${bip}`, {
+      hint: 'start with that --bip, or delete the bridge when no container uses it',
+    });
+  }
+  return subnet;
+}
+
+/** The subnet of an existing link: its connected network, and which of the host's addresses lies in that. */
+function heldSubnet(name: string): Subnet | undefined {
+  const addresses = hostAddresses();
+  for (const { base, size } of hostNetworks().filter(({ link }) => link === name)) {
+    const address = addresses.find((text) => parseAddress(text) >= base && parseAddress(text) < base + size);
+    if (address !== undefined) return parseSubnet(`${address}/${32 - Math.log2(size)}`);
+  }
+  return undefined;
+}
+
+/** What was asked for, or the first of Docker's private subnets that overlaps no network of this host. */
+function chooseSubnet(bip: string | undefined): Subnet {
+  if (bip !== undefined) return parseSubnet(bip);
+  const held = hostNetworks();
+  const candidates = [
+    ...Array.from({ length: 15 }, (_, index) => `172.${17 + index}.0.1/16`),
+    ...Array.from({ length: 16 }, (_, index) => `192.168.${16 * index}.1/20`),
+  ];
+  const free = candidates.map((cidr) => parseSubnet(cidr)).find((candidate) => !held.some((network) => overlaps(network, candidate)));
+  if (free === undefined) {
+    throw new EngineError('Unavailable', 'every private subnet overlaps a network of this host', { hint: 'choose one with --bip' });
+  }
+  return free;
+}
+
+function identity(database: Database, name: string): { id: string; created: string } {
+  const row = database.prepare('SELECT id, created FROM networks WHERE name = ?').get(name);
+  if (row !== undefined) return { id: String(row['id']), created: String(row['created']) };
+  const made = { id: randomBytes(32).toString('hex'), created: new Date().toISOString() };
+  database.prepare('INSERT INTO networks VALUES (?, ?, ?)').run(name, made.id, made.created);
+  return made;
+}

@@ -1,0 +1,59 @@
+/** `--security-opt`, as the docker CLI sends it: `KEY=VALUE` (older clients `KEY:VALUE`), or a word alone. */
+import { EngineError } from '../errors.ts';
+
+export interface SecurityOptions {
+  noNewPrivileges: boolean;
+  /** `default`, `unconfined`, or the text of a profile in Docker's JSON. */
+  seccomp: string;
+}
+
+function parseBoolean(option: string, value: string): boolean {
+  if (/^(1|t|true)$/i.test(value)) return true;
+  if (/^(0|f|false)$/i.test(value)) return false;
+  throw new EngineError('InvalidParameter', `invalid --security-opt 2: "${option}"`, {
+    hint: 'give true or false',
+  });
+}
+
+function notYet(option: string, hint: string): EngineError {
+  return new EngineError('NotImplemented', `HostConfig.SecurityOpt: "${option}" is not supported by isle yet`, {
+    hint,
+  });
+}
+
+/** Throws InvalidParameter for what is none, NotImplemented for what isle cannot enforce: neither is passed over. */
+export function parseSecurityOpt(options: readonly string[]): SecurityOptions {
+  const result: SecurityOptions = { noNewPrivileges: false, seccomp: 'default' };
+  for (const option of options) {
+    if (option === 'no-new-privileges') {
+      result.noNewPrivileges = true;
+      continue;
+    }
+    if (option === 'disable') continue;
+    const split = option.includes('=') ? option.indexOf('=') : option.indexOf(':');
+    if (split < 0) throw new EngineError('InvalidParameter', `invalid --security-opt 1: "${option}"`);
+    apply(result, option, option.slice(0, split), option.slice(split + 1));
+  }
+  return result;
+}
+
+function apply(result: SecurityOptions, option: string, key: string, value: string): void {
+  switch (key) {
+    case 'no-new-privileges':
+      result.noNewPrivileges = parseBoolean(option, value);
+      return;
+    case 'seccomp':
+      result.seccomp = value === 'builtin' || value === '' ? 'default' : value;
+      return;
+    case 'apparmor':
+      if (value !== 'unconfined') throw notYet(option, 'leave the option out; isle loads no AppArmor profile yet');
+      return;
+    case 'label':
+      if (value !== 'disable') throw notYet(option, 'leave the option out; isle sets no SELinux label yet');
+      return;
+    case 'systempaths':
+      throw notYet(option, 'the docker CLI turns this into empty MaskedPaths and ReadonlyPaths: send those');
+    default:
+      throw new EngineError('InvalidParameter', `invalid --security-opt 2: "${option}"`);
+  }
+}

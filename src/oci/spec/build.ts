@@ -1,0 +1,106 @@
+/**
+ * HostConfig and Config to an OCI spec: what dockerd hands to runc for the same request. Pure; one request gives one
+ * spec. Whatever cannot be honoured was refused by `validateCreate` before.
+ */
+import { resolveCapabilities } from '../../security/capabilities.ts';
+import type { ContainerConfig, HostConfig } from '../container-config.ts';
+import type { Capabilities, Device, Linux, Mount, Namespace, Process, Spec } from '../runtime-spec.ts';
+import { parseSecurityOpt } from '../security-opt.ts';
+import { DEFAULT_DEVICES } from './devices.ts';
+import { containerMounts } from './mounts.ts';
+import { DEFAULT_MASKED_PATHS, DEFAULT_READONLY_PATHS } from './paths.ts';
+import { linuxResources, rlimits } from './resources.ts';
+
+export interface SpecInput {
+  id: string;
+  /** With the image's values already merged in. */
+  config: ContainerConfig;
+  hostConfig: HostConfig;
+  hostname: string;
+  user: { uid: number; gid: number; additionalGids: readonly number[]; home: string };
+  argv: readonly string[];
+  /** Complete, in the form NAME=value. */
+  env: readonly string[];
+  /** Bind mounts of the engine's files (hosts, hostname, resolv.conf). */
+  mounts: readonly Mount[];
+  cgroupsPath: string;
+  /** The host's bounding set: what is not in it cannot be given, not even to a privileged container. */
+  capBounding: bigint;
+  /** More paths to mask: the `thermalThrottlePaths` that the host has. */
+  maskedHostPaths?: readonly string[];
+  /** A privileged container's device nodes beside the default ones. */
+  hostDevices?: readonly Device[];
+}
+
+const OCI_VERSION = '1.2.1';
+/** Docker grants these without a capability, in a network namespace of the container's own only. */
+const NETWORK_SYSCTLS: Record<string, string> = {
+  'net.ipv4.ip_unprivileged_port_start': '0',
+  'net.ipv4.ping_group_range': '0 2147483647',
+};
+
+export function buildSpec(input: SpecInput): Spec {
+  const { config, hostConfig } = input;
+  return {
+    ociVersion: OCI_VERSION,
+    hostname: input.hostname,
+    ...(config.Domainname ? { domainname: config.Domainname } : {}),
+    root: { path: 'rootfs', ...(hostConfig.ReadonlyRootfs === true ? { readonly: true } : {}) },
+    process: processOf(input),
+    mounts: containerMounts(hostConfig, input.mounts),
+    linux: linuxOf(input),
+    ...(hostConfig.Annotations ? { annotations: hostConfig.Annotations } : {}),
+  };
+}
+
+function processOf({ config, hostConfig, user, argv, env, capBounding }: SpecInput): Process {
+  const [height = 0, width = 0] = hostConfig.ConsoleSize ?? [];
+  const limits = rlimits(hostConfig.Ulimits ?? []);
+  return {
+    ...(config.Tty === true ? { terminal: true } : {}),
+    ...(config.Tty === true && height > 0 && width > 0 ? { consoleSize: { height, width } } : {}),
+    user: { uid: user.uid, gid: user.gid, additionalGids: [...user.additionalGids] },
+    args: [...argv],
+    env: [...env],
+    cwd: config.WorkingDir || '/',
+    capabilities: capabilities(hostConfig, user.uid, capBounding),
+    ...(limits.length > 0 ? { rlimits: limits } : {}),
+    ...(parseSecurityOpt(hostConfig.SecurityOpt ?? []).noNewPrivileges ? { noNewPrivileges: true } : {}),
+    oomScoreAdj: hostConfig.OomScoreAdj ?? 0,
+  };
+}
+
+/** Root starts with all of them; anyone else can get them only by executing a set-uid or file-capability program. */
+function capabilities(hostConfig: HostConfig, uid: number, bounding: bigint): Capabilities {
+  const { names } = resolveCapabilities({
+    add: hostConfig.CapAdd ?? [],
+    drop: hostConfig.CapDrop ?? [],
+    privileged: hostConfig.Privileged === true,
+    bounding,
+  });
+  return uid === 0 ? { bounding: names, effective: names, permitted: names } : { bounding: names };
+}
+
+function namespaces(hostConfig: HostConfig): Namespace[] {
+  const result: Namespace[] = [{ type: 'mount' }, { type: 'uts' }, { type: 'pid' }, { type: 'ipc' }];
+  if (hostConfig.NetworkMode !== 'host') result.push({ type: 'network' });
+  if (hostConfig.CgroupnsMode !== 'host') result.push({ type: 'cgroup' });
+  return result;
+}
+
+function linuxOf(input: SpecInput): Linux {
+  const { hostConfig } = input;
+  const privileged = hostConfig.Privileged === true;
+  const ownNetwork = hostConfig.NetworkMode !== 'host';
+  const masked = [...DEFAULT_MASKED_PATHS, ...(input.maskedHostPaths ?? [])];
+  return {
+    namespaces: namespaces(hostConfig),
+    devices: [...DEFAULT_DEVICES, ...(privileged ? (input.hostDevices ?? []) : [])],
+    cgroupsPath: input.cgroupsPath,
+    resources: linuxResources(hostConfig),
+    sysctl: { ...(ownNetwork ? NETWORK_SYSCTLS : {}), ...hostConfig.Sysctls },
+    // An explicit list takes the default's place, also an empty one: that is how `systempaths=unconfined` arrives.
+    maskedPaths: hostConfig.MaskedPaths ?? (privileged ? [] : masked),
+    readonlyPaths: hostConfig.ReadonlyPaths ?? (privileged ? [] : [...DEFAULT_READONLY_PATHS]),
+  };
+}

@@ -1,0 +1,103 @@
+/**
+ * `POST /containers/create`, checked before anything is made: dockerd's own checks in dockerd's words, then everything
+ * that isle does not do yet, refused by name. Nothing that a client asks for is passed over in silence.
+ */
+import { availableParallelism } from 'node:os';
+import { resolveCapabilities } from '../security/capabilities.ts';
+import { parseProfile } from '../security/seccomp/index.ts';
+import type { CreateRequest, HostConfig } from './container-config.ts';
+import { parseSecurityOpt } from './security-opt.ts';
+import { applyRules, CONFIG_RULES, HOST_CONFIG_RULES } from './validate/fields.ts';
+import { checkKernel } from './validate/kernel.ts';
+import {
+  checkLogging,
+  checkNameFiles,
+  checkNamespaceModes,
+  checkNetwork,
+  checkRestart,
+  checkRuntime,
+} from './validate/modes.ts';
+import { checkProcess } from './validate/process.ts';
+import { checkResources } from './validate/resources.ts';
+
+/** What the host can do. Left out: what this process sees (cpus), or not checked before the kernel does. */
+export interface CreateFacts {
+  capBounding: bigint;
+  /** The image's own `Volumes`. */
+  imageVolumes?: Record<string, object> | null | undefined;
+  cpus?: number | undefined;
+  cpusetCpus?: string | undefined;
+  cpusetMems?: string | undefined;
+  cgroupVersion?: 1 | 2 | undefined;
+  swapAccounting?: boolean | undefined;
+  ipv4Forwarding?: boolean | undefined;
+}
+
+/** Throws InvalidParameter, NotImplemented or NotFound; the warnings are for the client, in the order of finding. */
+export function validateCreate(request: CreateRequest, facts: CreateFacts): { warnings: string[] } {
+  const { HostConfig, NetworkingConfig: _networking, ...config } = request;
+  const hostConfig = HostConfig ?? {};
+  const isHostNetwork = hostConfig.NetworkMode === 'host';
+  const warnings = [
+    ...applyRules(CONFIG_RULES, config, 'Config'),
+    ...applyRules(
+      HOST_CONFIG_RULES,
+      hostConfig,
+      'HostConfig',
+      isHostNetwork ? ['PortBindings', 'PublishAllPorts'] : [],
+    ),
+    ...checkResources(hostConfig, {
+      cpus: facts.cpus ?? availableParallelism(),
+      cpusetCpus: facts.cpusetCpus,
+      cpusetMems: facts.cpusetMems,
+      cgroupVersion: facts.cgroupVersion ?? 1,
+      swapAccounting: facts.swapAccounting ?? true,
+    }),
+    ...checkNetwork(request, hostConfig),
+    ...imageVolumeWarnings(Object.keys(facts.imageVolumes ?? {}), hostConfig),
+  ];
+  checkProcess(request);
+  checkNamespaceModes(hostConfig);
+  checkRestart(hostConfig);
+  checkLogging(hostConfig);
+  checkRuntime(hostConfig);
+  checkNameFiles(hostConfig);
+  checkKernel(hostConfig);
+  checkSecurityOpt(hostConfig);
+  warnings.push(...capabilityWarnings(hostConfig, facts.capBounding));
+  if (facts.ipv4Forwarding === false && !isHostNetwork && hostConfig.NetworkMode !== 'none') {
+    warnings.push('IPv4 forwarding is disabled. Networking will not work.');
+  }
+  return { warnings };
+}
+
+/** A profile that the client sends along is read now, not at the start. */
+function checkSecurityOpt(hostConfig: HostConfig): void {
+  const { seccomp } = parseSecurityOpt(hostConfig.SecurityOpt ?? []);
+  if (seccomp !== 'default' && seccomp !== 'unconfined') parseProfile(seccomp);
+}
+
+function capabilityWarnings(hostConfig: HostConfig, bounding: bigint): string[] {
+  const privileged = hostConfig.Privileged === true;
+  const { warnings } = resolveCapabilities({
+    add: hostConfig.CapAdd ?? [],
+    drop: hostConfig.CapDrop ?? [],
+    privileged,
+    bounding,
+  });
+  if (!privileged) return warnings;
+  return [
+    ...warnings,
+    "HostConfig.Privileged: every device may be used, but isle makes no nodes of the host's devices in /dev yet; make them with mknod.",
+  ];
+}
+
+function imageVolumeWarnings(paths: readonly string[], { Tmpfs, Mounts }: HostConfig): string[] {
+  const covered = new Set([...Object.keys(Tmpfs ?? {}), ...(Mounts ?? []).map((request) => request?.Target)]);
+  return paths
+    .filter((path) => !covered.has(path))
+    .map(
+      (path) =>
+        `The image declares a volume at ${path}: isle has no volumes yet, so what is written there stays in the container and is removed with it.`,
+    );
+}

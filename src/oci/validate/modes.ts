@@ -1,0 +1,142 @@
+/** Fields that choose among alternatives: namespaces to share, networks, log drivers, restart policies, runtimes. */
+import { isIP } from 'node:net';
+import { EngineError } from '../../errors.ts';
+import type { CreateRequest, HostConfig } from '../container-config.ts';
+import { applyRules, ENDPOINT_RULES, isUnset } from './fields.ts';
+
+const invalid = (message: string) => new EngineError('InvalidParameter', message);
+const notYet = (field: string, value: string, hint: string) =>
+  new EngineError('NotImplemented', `${field} "${value}" is not supported by isle yet`, { hint });
+
+interface Mode {
+  field: 'IpcMode' | 'PidMode' | 'UTSMode' | 'UsernsMode' | 'CgroupnsMode';
+  words: string;
+  honoured: readonly string[];
+  /** Valid in Docker, but not here yet. */
+  later?: RegExp;
+}
+
+const MODES: readonly Mode[] = [
+  {
+    field: 'IpcMode',
+    words: 'IPC mode',
+    honoured: ['', 'private', 'shareable', 'none'],
+    later: /^(host|container:.+)$/,
+  },
+  { field: 'PidMode', words: 'PID mode', honoured: [''], later: /^(host|container:.+)$/ },
+  { field: 'UTSMode', words: 'UTS mode', honoured: [''], later: /^host$/ },
+  { field: 'UsernsMode', words: 'USER mode', honoured: ['', 'host'] },
+  { field: 'CgroupnsMode', words: 'cgroup namespace mode', honoured: ['', 'private', 'host'] },
+];
+
+export function checkNamespaceModes(hostConfig: HostConfig): void {
+  for (const { field, words, honoured, later } of MODES) {
+    const value = hostConfig[field] ?? '';
+    if (honoured.includes(value)) continue;
+    if (later === undefined || !later.test(value)) throw invalid(`invalid ${words}: ${value}`);
+    throw notYet(`HostConfig.${field}`, value, 'leave it out: the container gets a namespace of its own');
+  }
+}
+
+export function checkRestart({ RestartPolicy, AutoRemove }: HostConfig): void {
+  const { Name = '', MaximumRetryCount = 0 } = RestartPolicy ?? {};
+  if (AutoRemove === true && Name !== '' && Name !== 'no') {
+    throw invalid("can't create 'AutoRemove' container with restart policy");
+  }
+  if (!['', 'no', 'always', 'on-failure', 'unless-stopped'].includes(Name)) {
+    throw invalid(
+      `invalid restart policy: unknown policy '${Name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'`,
+    );
+  }
+  if (Name === 'on-failure' && MaximumRetryCount < 0) {
+    throw invalid('invalid restart policy: maximum retry count cannot be negative');
+  }
+  if (Name !== 'on-failure' && Name !== '' && MaximumRetryCount !== 0) {
+    const negative = MaximumRetryCount < 0 ? ' and cannot be negative' : '';
+    throw invalid(`invalid restart policy: maximum retry count can only be used with 'on-failure'${negative}`);
+  }
+  if (Name !== '' && Name !== 'no') {
+    throw notYet('HostConfig.RestartPolicy', Name, 'leave it out and start the container again yourself');
+  }
+}
+
+export function checkLogging({ LogConfig }: HostConfig): void {
+  const { Type = '', Config } = LogConfig ?? {};
+  if (!['', 'json-file', 'none'].includes(Type)) {
+    throw notYet('HostConfig.LogConfig.Type', Type, 'use json-file or none');
+  }
+  const option = Object.keys(Config ?? {})[0];
+  if (option !== undefined) {
+    throw notYet(
+      'HostConfig.LogConfig.Config',
+      option,
+      'leave the log option out; isle keeps the whole log in one file',
+    );
+  }
+}
+
+export function checkRuntime({ Runtime = '', Isolation = '' }: HostConfig): void {
+  if (!['', 'isle'].includes(Runtime)) {
+    throw notYet('HostConfig.Runtime', Runtime, "leave it out: isle's own runtime is the only one");
+  }
+  if (!['', 'default'].includes(Isolation)) {
+    throw invalid(`invalid isolation (${Isolation}): linux only supports 'default'`);
+  }
+}
+
+function checkEndpoint(name: string, mode: string, endpoint: object): string[] {
+  const where = `NetworkingConfig.EndpointsConfig.${name}`;
+  const isDefault = (network: string) => network === 'default' || network === 'bridge';
+  if (name !== mode && !(isDefault(name) && isDefault(mode))) {
+    throw new EngineError('NotImplemented', `${where} is not supported by isle yet`, {
+      hint: 'connect the container to one network only, the one that NetworkMode names',
+    });
+  }
+  const { IPAMConfig, Aliases } = endpoint as { IPAMConfig?: object | null; Aliases?: string[] | null };
+  if (Object.values(IPAMConfig ?? {}).some((value) => !isUnset(value))) {
+    throw invalid('user specified IP address is supported on user defined networks only');
+  }
+  if (!isUnset(Aliases)) {
+    throw invalid('network-scoped alias is supported only for containers in user defined networks');
+  }
+  return applyRules(ENDPOINT_RULES, endpoint, where);
+}
+
+/** Throws NotFound for a network that isle does not have. */
+export function checkNetwork(request: CreateRequest, hostConfig: HostConfig): string[] {
+  const mode = hostConfig.NetworkMode || 'default';
+  if (mode.startsWith('container:')) {
+    throw notYet('HostConfig.NetworkMode', mode, 'use bridge, host or none');
+  }
+  if (!['default', 'bridge', 'host', 'none'].includes(mode)) {
+    throw new EngineError('NotFound', `network ${mode} not found`, {
+      hint: 'isle has the networks bridge, host and none; it makes no others yet',
+    });
+  }
+  const warnings =
+    mode === 'host' && !isUnset(hostConfig.PortBindings)
+      ? ['Published ports are discarded when using host network mode']
+      : [];
+  const endpoints = Object.entries(request.NetworkingConfig?.EndpointsConfig ?? {});
+  for (const [name, endpoint] of endpoints) {
+    if (endpoint) warnings.push(...checkEndpoint(name, mode, endpoint));
+  }
+  return warnings;
+}
+
+/** These lines go into resolv.conf and hosts: an entry must not bring a line of its own. */
+export function checkNameFiles({ Dns, DnsSearch, DnsOptions, ExtraHosts }: HostConfig): void {
+  for (const server of Dns ?? []) {
+    if (isIP(server) === 0) throw invalid(`invalid IP address in Dns: ${JSON.stringify(server)}`);
+  }
+  for (const word of [...(DnsSearch ?? []), ...(DnsOptions ?? [])]) {
+    if (word === '' || /[\s\p{Cc}]/u.test(word)) throw invalid(`invalid DNS option: ${JSON.stringify(word)}`);
+  }
+  for (const entry of ExtraHosts ?? []) {
+    const [, name, address = ''] = /^([^\s:=\p{Cc}]+)[:=](.+)$/u.exec(entry) ?? [];
+    if (name === undefined) throw invalid(`bad format for add-host: ${JSON.stringify(entry)}`);
+    if (address !== 'host-gateway' && isIP(address.replace(/^\[(.*)\]$/, '$1')) === 0) {
+      throw invalid(`invalid IP address in add-host: ${JSON.stringify(address)}`);
+    }
+  }
+}

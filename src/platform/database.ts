@@ -1,0 +1,49 @@
+/** The engine's one SQLite file. Each component owns its tables and brings them up to date by `migrate`. */
+import { DatabaseSync } from 'node:sqlite';
+import { EngineError } from '../errors.ts';
+
+export type Database = DatabaseSync;
+
+/** Opens (or makes) the database: WAL, every commit on disk before it is acknowledged. `:memory:` for unit tests. */
+export function openDatabase(path: string): Database {
+  const db = new DatabaseSync(path);
+  db.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA busy_timeout=5000;');
+  db.exec('CREATE TABLE IF NOT EXISTS schema_versions (component TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT');
+  return db;
+}
+
+/**
+ * Runs the steps that this database has not seen, in order, each in one transaction with its version number.
+ * A database of a newer isle is refused, so that nothing it holds is misread.
+ */
+export function migrate(db: Database, component: string, steps: readonly string[]): void {
+  const row = db.prepare('SELECT version FROM schema_versions WHERE component = ?').get(component);
+  const current = Number(row?.['version'] ?? 0);
+  if (current > steps.length) {
+    throw new EngineError('System', `the database's schema of ${component} is version ${current}; this isle knows ${steps.length}`, {
+      hint: 'start the isle version that wrote it, or a newer one',
+    });
+  }
+  for (let version = current; version < steps.length; version++) {
+    transaction(db, () => {
+      db.exec(steps[version] ?? '');
+      db.prepare('INSERT INTO schema_versions VALUES (?, ?) ON CONFLICT (component) DO UPDATE SET version = excluded.version').run(
+        component,
+        version + 1,
+      );
+    });
+  }
+}
+
+/** Runs `body` in one transaction: all of it is on disk afterwards, or, if it throws, nothing. */
+export function transaction<T>(db: Database, body: () => T): T {
+  db.exec('BEGIN IMMEDIATE');
+  try {
+    const result = body();
+    db.exec('COMMIT');
+    return result;
+  } catch (thrown) {
+    db.exec('ROLLBACK');
+    throw thrown;
+  }
+}

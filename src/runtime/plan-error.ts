@@ -1,0 +1,79 @@
+import { getSystemErrorMap } from 'node:util';
+import { EngineError } from '../errors.ts';
+import { describeOp } from './plan/describe.ts';
+import type { Plan, PlanOp } from './plan/table.ts';
+
+const ERRNO_NAMES: ReadonlyMap<number, readonly [name: string, message: string]> = new Map(
+  [...getSystemErrorMap()].map(([code, entry]) => [-code, entry]),
+);
+
+/** Errnos that Node has no name for but that the start path meets. */
+const MORE_ERRNOS: Readonly<Record<number, readonly [string, string]>> = {
+  8: ['ENOEXEC', 'exec format error'],
+  10: ['ECHILD', 'no child processes'],
+  74: ['EBADMSG', 'bad message'],
+  117: ['EUCLEAN', 'structure needs cleaning'],
+  122: ['EDQUOT', 'disk quota exceeded'],
+};
+
+/** 2 -> "ENOENT". A number that has no name stays one: "errno 999". */
+export function errnoName(errno: number): string {
+  return (ERRNO_NAMES.get(errno) ?? MORE_ERRNOS[errno])?.[0] ?? `errno ${errno}`;
+}
+
+/** 2 -> "ENOENT (no such file or directory)". */
+export function errnoText(errno: number): string {
+  const entry = ERRNO_NAMES.get(errno) ?? MORE_ERRNOS[errno];
+  return entry === undefined ? `errno ${errno}` : `${entry[0]} (${entry[1]})`;
+}
+
+/** What islet answered: opIndex is the index in Plan.ops or -1, detail a path or the kernel's own text. */
+export interface PlanFailure {
+  readonly opIndex: number;
+  readonly errno: number;
+  readonly detail: string;
+}
+
+/** The object an operation is about, in the order in which its fields say it best. */
+function objectOf(op: PlanOp): string {
+  const args: Readonly<Record<string, unknown>> = op.args;
+  for (const field of ['target', 'path', 'source', 'name']) {
+    const value = args[field];
+    // A link's path is what was to be made, its target only text.
+    if (typeof value === 'string' && value !== '' && !(op.op === 'symlinkIn' && field === 'target')) return value;
+  }
+  return op.op === 'exec' ? (op.args.argv[0] ?? '') : '';
+}
+
+function messageOf(op: PlanOp | undefined, path: string, failure: PlanFailure): string {
+  const reason = errnoText(failure.errno);
+  const detail = failure.detail === '' || failure.detail === path ? '' : `: ${failure.detail}`;
+  if (op === undefined) return `cannot start the container: ${failure.detail || 'the plan was refused'}: ${reason}`;
+  return `cannot ${describeOp(op)}: ${reason}${detail}`;
+}
+
+/** An operation of a plan failed in islet; nothing of the plan is left. `code` is the errno's name. */
+export class PlanError extends EngineError {
+  /** Group of the operation ("mounts", "network"), '' when the plan failed as a whole. */
+  readonly step: string;
+  readonly operation: string;
+  readonly path: string;
+  /** Name, such as "ENOENT". */
+  readonly errno: string;
+  readonly opIndex: number;
+  readonly detail: string;
+
+  constructor(plan: Plan, failure: PlanFailure) {
+    const op = failure.opIndex < 0 ? undefined : plan.ops[failure.opIndex];
+    const path = op === undefined ? '' : objectOf(op);
+    const errno = errnoName(failure.errno);
+    super('System', messageOf(op, path, failure), { code: errno });
+    this.name = 'PlanError';
+    this.step = op?.step ?? '';
+    this.operation = op?.op ?? '';
+    this.path = path;
+    this.errno = errno;
+    this.opIndex = failure.opIndex;
+    this.detail = failure.detail;
+  }
+}

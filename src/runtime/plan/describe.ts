@@ -1,0 +1,121 @@
+/** Operations in plain words: for `isle explain`, and for the error that a failed one becomes. */
+import { capabilityNames } from '../../security/capabilities.ts';
+import { CLONE, MOUNT_ATTR, MS, RLIM_INFINITY, RLIMITS } from './constants.ts';
+import type { OpArgs, OpName, PlanOp } from './table.ts';
+
+function flagNames(flags: bigint, table: Readonly<Record<string, bigint>>): string[] {
+  return Object.entries(table).flatMap(([name, bit]) => ((flags & bit) === bit ? [name] : []));
+}
+
+const list = (words: readonly string[]) =>
+  words.length < 2 ? (words[0] ?? 'nothing') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+const count = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`;
+const octal = (mode: number) => (mode & 0o7777).toString(8).padStart(4, '0');
+const clip = (text: string) => (text.length > 60 ? `${text.slice(0, 57)}...` : text);
+
+function quoted(bytes: Uint8Array): string {
+  return `"${clip(new TextDecoder().decode(bytes).trim())}"`;
+}
+
+function attributes(attrs: bigint): string {
+  const names = flagNames(attrs, MOUNT_ATTR).map((name) => (name === 'rdonly' ? 'read-only' : name));
+  return names.length === 0 ? '' : ` (${names.join(', ')})`;
+}
+
+function capabilities(mask: bigint): string {
+  return mask === 0n ? 'none' : capabilityNames(mask).join(', ');
+}
+
+function propagation(flags: bigint): string {
+  const [kind = 'unchanged'] = flagNames(flags, { slave: MS.slave, private: MS.private, shared: MS.shared });
+  return kind;
+}
+
+function device({ path, mode, major, minor }: OpArgs<'mknodIn'>): string {
+  const kind = (mode & 0o170000) === 0o060000 ? 'block device' : 'character device';
+  return `make the ${kind} \`${path}\` (${major}:${minor}, mode ${octal(mode)})`;
+}
+
+function rlimit({ resource, soft, hard }: OpArgs<'rlimit'>): string {
+  const name = Object.keys(RLIMITS).find((key) => RLIMITS[key] === resource) ?? `limit ${resource}`;
+  const value = (limit: bigint) => (limit === RLIM_INFINITY ? 'unlimited' : String(limit));
+  return `set ${name} to ${value(soft)} (at most ${value(hard)})`;
+}
+
+const WORDS: { [N in OpName]: (args: OpArgs<N>) => string } = {
+  monitor: ({ id, logPath }) =>
+    `watch over container ${id.slice(0, 12)}${logPath === '' ? '' : `, logging to ${logPath}`}`,
+  mkdir: ({ path }) => `make the directory ${path}`,
+  write: ({ path, data }) => `write ${quoted(data)} to ${path}`,
+  rmdir: ({ path }) => `remove the directory ${path}`,
+  netlink: ({ messages }) => `set up the network: ${count(messageCount(messages), 'request')} to the kernel`,
+  cgroupInto: ({ path }) => `be born inside the cgroup ${path}`,
+  clone: ({ flags }) => `make a process with new ${list(flagNames(flags, CLONE))} namespaces`,
+  oomWatch: ({ path }) => `watch for out-of-memory kills in ${path}`,
+  childNetns: () => "open the container's network namespace",
+  cgroupJoin: ({ path }) => `join the cgroup of ${path}`,
+  unshare: ({ flags }) => `enter a new ${list(flagNames(flags, CLONE))} namespace`,
+  setns: ({ path }) => `enter the namespace ${path}`,
+  setHostname: ({ name }) => `set the host name to ${name}`,
+  setDomainname: ({ name }) => `set the domain name to ${name}`,
+  waitParent: () => 'wait until the network is there',
+  mountPropagation: ({ path, flags }) =>
+    `make mounts below \`${path}\` ${propagation(flags)}, so that none reaches the host`,
+  overlayRoot: ({ options }) =>
+    `stack the image's layers and a writable one as the root (${count(layers(options), 'layer')})`,
+  bindRoot: ({ source }) => `take ${source} as the root`,
+  mountFs: ({ fsType, target, attrs }) => `mount a new ${fsType} on \`${target}\`${attributes(attrs)}`,
+  mountBind: ({ source, target, attrs }) => `show ${source} at \`${target}\`${attributes(attrs)}`,
+  mask: ({ path }) => `hide \`${path}\``,
+  readonlyPath: ({ path }) => `make \`${path}\` read-only`,
+  readonlyRoot: () => 'make the root read-only',
+  mountAttrs: ({ path, attrs }) => `change the mount at \`${path}\`${attributes(attrs)}`,
+  mkdirIn: ({ path }) => `make sure that the directory \`${path}\` exists`,
+  mknodIn: device,
+  symlinkIn: ({ target, path }) => `link \`${path}\` to ${target}`,
+  writeProc: ({ path, data }) => `write ${quoted(data)} to \`${path}\``,
+  pty: () => 'open a terminal and make it the standard streams',
+  pivot: () => "change the root to the container and let go of the host's file system",
+  setsid: () => 'start a session of its own',
+  rlimit,
+  oomScoreAdj: ({ value }) => `set the out-of-memory score adjustment to ${value}`,
+  keyring: () => "take a new keyring, leaving the engine's keys behind",
+  umask: ({ mask }) => `set the umask to ${octal(mask)}`,
+  chdir: ({ path }) => `go to the directory \`${path}\``,
+  noNewPrivs: () => 'give up ever gaining privileges by executing a program (no_new_privs)',
+  seccomp: ({ filter }) => `filter system calls from here on (${filter.length / 8} instructions)`,
+  boundingSet: ({ keep }) => `bound all future capabilities to ${capabilities(keep)}`,
+  keepCaps: () => 'keep capabilities over the change of user',
+  setGroups: ({ groups }) => `take the groups ${groups.join(', ') || 'none'}`,
+  setGid: ({ gid }) => `take the primary group ${gid}`,
+  setUid: ({ uid }) => `become the user ${uid}`,
+  capset: ({ effective }) => `keep these capabilities: ${capabilities(effective)}`,
+  ambientSet: ({ raise }) => `pass on to executed programs: ${capabilities(raise)}`,
+  exec: ({ argv }) => `run ${clip(argv.join(' '))}`,
+  readFileIn: ({ path }) => `read \`${path}\``,
+};
+
+function layers(options: string): number {
+  const lower = options.split(',').find((option) => option.startsWith('lowerdir=')) ?? '';
+  return lower === '' ? 0 : lower.split(':').length;
+}
+
+/** nlmsghdr starts with its length; the next message begins at the next multiple of four. */
+function messageCount(messages: Uint8Array): number {
+  const view = new DataView(messages.buffer, messages.byteOffset, messages.byteLength);
+  let offset = 0;
+  let number = 0;
+  while (offset + 4 <= messages.byteLength) {
+    const length = view.getUint32(offset, true);
+    if (length < 16) break;
+    offset += (length + 3) & ~3;
+    number++;
+  }
+  return number;
+}
+
+/** One line without a full stop, in the imperative: "mount a new proc on `/proc` (nosuid, nodev, noexec)". */
+export function describeOp(operation: PlanOp): string {
+  const words = WORDS[operation.op] as (args: PlanOp['args']) => string;
+  return words(operation.args);
+}

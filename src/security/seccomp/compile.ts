@@ -1,0 +1,169 @@
+/**
+ * Compiles a profile to classic BPF: a balanced search tree over call numbers for each ABI, about 8 jumps deep.
+ * The kernel runs the filter over every number once at load time to learn which calls it always allows (kernel/seccomp.c,
+ * seccomp_cache_prepare, Linux 5.11), so a tree loads several times faster than a list, and the calls it allows without looking
+ * at arguments are not filtered at all later.
+ */
+import { BackwardAssembler, type Target } from './assembler.ts';
+import { DATA_ARCH, DATA_ARGS, DATA_NR, JMP_JEQ_K, JMP_JGE_K, JMP_JGT_K, RET_KILL_PROCESS } from './bpf.ts';
+import { type Comparison, decide, type Decision, type Range } from './decisions.ts';
+import { returnValue, type SeccompContext, selectArches, selectRules } from './select.ts';
+import { AUDIT_ARCH_I386, AUDIT_ARCH_X86_64, X32_BIT } from './syscalls.ts';
+import type { SeccompFlag, SeccompProfile, SeccompProgram } from './types.ts';
+
+export type { SeccompContext } from './select.ts';
+
+/** Linux 4.17: do not switch speculative store bypass off for this process; the default of runc, and so of Docker. */
+const FLAG_SPEC_ALLOW: SeccompFlag = 'SECCOMP_FILTER_FLAG_SPEC_ALLOW';
+
+/** The container's first process has one thread when the filter is loaded, so TSYNC has nothing to do. */
+const FLAG_BITS: Readonly<Record<SeccompFlag, bigint>> = {
+  SECCOMP_FILTER_FLAG_TSYNC: 0n,
+  SECCOMP_FILTER_FLAG_LOG: 1n << 1n,
+  SECCOMP_FILTER_FLAG_SPEC_ALLOW: 1n << 2n,
+  SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: 1n << 5n,
+};
+
+const low = (value: bigint): number => Number(value & 0xffff_ffffn);
+const high = (value: bigint): number => Number(value >> 32n);
+
+/** Offsets of the halves of an argument in struct seccomp_data, little-endian. */
+const lowWord = (index: number): number => DATA_ARGS + index * 8;
+const highWord = (index: number): number => DATA_ARGS + index * 8 + 4;
+
+/** The word at `offset`, masked, equals `value`. */
+function equalWord(
+  asm: BackwardAssembler,
+  offset: number,
+  mask: number,
+  value: number,
+  yes: Target,
+  no: Target,
+): Target {
+  const whole = mask === 0xffffffff;
+  const test = asm.jump(JMP_JEQ_K, (value & mask) >>> 0, yes, whole ? asm.afterLoad(no, offset) : no);
+  return asm.load(offset, whole ? test : asm.and(mask, test));
+}
+
+function equal(asm: BackwardAssembler, arg: Comparison, mask: bigint, value: bigint, yes: Target, no: Target): Target {
+  let target = yes;
+  // a half that the mask leaves out cannot differ
+  if (low(mask) !== 0) target = equalWord(asm, lowWord(arg.index), low(mask), low(value), target, no);
+  if (!arg.narrow && high(mask) !== 0)
+    target = equalWord(asm, highWord(arg.index), high(mask), high(value), target, no);
+  return target;
+}
+
+/** arg > value (JGT) or arg >= value (JGE), unsigned. */
+function above(asm: BackwardAssembler, arg: Comparison, code: number, yes: Target, no: Target): Target {
+  const offset = lowWord(arg.index);
+  const lower = asm.jump(code, low(arg.value), asm.afterLoad(yes, offset), asm.afterLoad(no, offset));
+  const loaded = asm.load(offset, lower);
+  if (arg.narrow) return loaded;
+  const tie = asm.jump(JMP_JEQ_K, high(arg.value), loaded, no);
+  return asm.load(highWord(arg.index), asm.jump(JMP_JGT_K, high(arg.value), yes, tie));
+}
+
+const ALL_BITS = 0xffff_ffff_ffff_ffffn;
+
+function compare(asm: BackwardAssembler, arg: Comparison, yes: Target, no: Target): Target {
+  switch (arg.op) {
+    case 'SCMP_CMP_EQ':
+      return equal(asm, arg, ALL_BITS, arg.value, yes, no);
+    case 'SCMP_CMP_NE':
+      return equal(asm, arg, ALL_BITS, arg.value, no, yes);
+    case 'SCMP_CMP_MASKED_EQ':
+      return equal(asm, arg, arg.value, arg.valueTwo & arg.value, yes, no);
+    case 'SCMP_CMP_GT':
+      return above(asm, arg, JMP_JGT_K, yes, no);
+    case 'SCMP_CMP_GE':
+      return above(asm, arg, JMP_JGE_K, yes, no);
+    case 'SCMP_CMP_LT':
+      return above(asm, arg, JMP_JGE_K, no, yes);
+    case 'SCMP_CMP_LE':
+      return above(asm, arg, JMP_JGT_K, no, yes);
+  }
+}
+
+function emitDecision(asm: BackwardAssembler, decision: Decision): Target {
+  let next: Target = { returns: decision.otherwise };
+  for (const { when, returns } of decision.cases.toReversed()) {
+    let target: Target = { returns };
+    for (const arg of when.toReversed()) target = compare(asm, arg, target, next);
+    next = target;
+  }
+  return next;
+}
+
+/** A search tree over ranges [begin, end), the parts of one ABI's number space. */
+function emitTree(asm: BackwardAssembler, ranges: readonly Range[], begin: number, end: number): Target {
+  const first = ranges[begin];
+  if (first === undefined || end - begin === 1)
+    return emitDecision(asm, first?.decision ?? { cases: [], otherwise: RET_KILL_PROCESS });
+  const middle = (begin + end) >> 1;
+  const upper = emitTree(asm, ranges, middle, end);
+  const lower = emitTree(asm, ranges, begin, middle);
+  return asm.jump(JMP_JGE_K, ranges[middle]?.from ?? 0, upper, lower);
+}
+
+/**
+ * Numbers with the x32 bit, when x32 is not among the profile's architectures: no rule may judge them. -1 is not one of them:
+ * it stands for a call that a tracer has skipped.
+ */
+function refuseX32(profile: SeccompProfile): Range[] {
+  const skipped = returnValue(profile.defaultAction, profile.defaultErrnoRet);
+  return [
+    { from: X32_BIT, decision: { cases: [], otherwise: RET_KILL_PROCESS } },
+    { from: 0xffffffff, decision: { cases: [], otherwise: skipped } },
+  ];
+}
+
+/** Programs by profile and context: a start should not compile what the one before it has compiled. */
+const compiled = new WeakMap<SeccompProfile, Map<string, SeccompProgram>>();
+const MAX_CACHED = 64;
+
+/**
+ * Compiles the rules that hold in `context`. Throws EngineError InvalidParameter if the result would be over 4096 instructions.
+ * Calls from an ABI that the profile does not name kill the process. The same profile object and context give the same program.
+ */
+export function compileSeccomp(profile: SeccompProfile, context: SeccompContext): SeccompProgram {
+  const programs = compiled.get(profile) ?? new Map<string, SeccompProgram>();
+  compiled.set(profile, programs);
+  const key = `${context.arch} ${context.kernel.join('.')} ${context.caps.toSorted().join(' ')}`;
+  let program = programs.get(key);
+  if (program === undefined) {
+    program = compile(profile, context);
+    if (programs.size >= MAX_CACHED) programs.clear();
+    programs.set(key, program);
+  }
+  return program;
+}
+
+function compile(profile: SeccompProfile, context: SeccompContext): SeccompProgram {
+  const rules = selectRules(profile, context);
+  const arches = selectArches(profile, context);
+  const asm = new BackwardAssembler();
+  const warnings = new Set<string>();
+  const rangesOf = (arch: (typeof arches)[number], first: number): readonly Range[] => {
+    const decisions = decide(profile, rules, arch, first);
+    for (const warning of decisions.warnings) warnings.add(warning);
+    return decisions.ranges;
+  };
+
+  let foreign: Target = { returns: RET_KILL_PROCESS };
+  if (arches.includes('SCMP_ARCH_X86')) {
+    const i386 = rangesOf('SCMP_ARCH_X86', 0);
+    const tree = asm.load(DATA_NR, emitTree(asm, i386, 0, i386.length));
+    foreign = asm.jump(JMP_JEQ_K, AUDIT_ARCH_I386, tree, foreign);
+  }
+  const x32 = arches.includes('SCMP_ARCH_X32') ? rangesOf('SCMP_ARCH_X32', X32_BIT) : refuseX32(profile);
+  const x32Tree = emitTree(asm, x32, 0, x32.length);
+  const x64 = rangesOf('SCMP_ARCH_X86_64', 0);
+  const x64Tree = emitTree(asm, x64, 0, x64.length);
+  const native = asm.load(DATA_NR, asm.jump(JMP_JGE_K, X32_BIT, x32Tree, x64Tree));
+  const filter = asm.finish(asm.load(DATA_ARCH, asm.jump(JMP_JEQ_K, AUDIT_ARCH_X86_64, native, foreign)));
+
+  let flags = 0n;
+  for (const flag of profile.flags ?? [FLAG_SPEC_ALLOW]) flags |= FLAG_BITS[flag];
+  return { filter, flags, instructions: filter.byteLength / 8, warnings: [...warnings] };
+}

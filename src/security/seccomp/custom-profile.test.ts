@@ -1,0 +1,273 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { compileSeccomp, type SeccompContext } from './compile.ts';
+import { loadFilter, type SeccompData } from './interpreter.ts';
+import { parseProfile } from './parse.ts';
+import { AUDIT_ARCH_I386, AUDIT_ARCH_X86_64, SYSCALLS, X32_BIT } from './syscalls.ts';
+import type { SeccompArg, SeccompOperator, SeccompProfile, SeccompRule } from './types.ts';
+
+const CONTEXT: SeccompContext = { caps: [], arch: 'x86_64', kernel: [6, 18] };
+const numberOf = (name: string): number => SYSCALLS.SCMP_ARCH_X86_64.get(name) ?? assert.fail(name);
+
+function verdictsOf(profile: unknown): (name: string, ...args: bigint[]) => string {
+  const filter = loadFilter(compileSeccomp(parseProfile(JSON.stringify(profile)), CONTEXT).filter);
+  return (name, ...args) => {
+    const { action, data } = filter.run({ nr: numberOf(name), arch: AUDIT_ARCH_X86_64, args });
+    return action === 'errno' ? `errno ${data}` : action;
+  };
+}
+
+/** A small generator with a seed (mulberry32), so that a failure can be repeated. */
+function generator(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+  };
+}
+
+const OPERATORS: readonly SeccompOperator[] = [
+  'SCMP_CMP_NE',
+  'SCMP_CMP_LT',
+  'SCMP_CMP_LE',
+  'SCMP_CMP_EQ',
+  'SCMP_CMP_GE',
+  'SCMP_CMP_GT',
+  'SCMP_CMP_MASKED_EQ',
+];
+const VALUES = [
+  0n,
+  1n,
+  2n,
+  0xffffffffn,
+  0x100000000n,
+  0x100000001n,
+  0x200000000n,
+  0xffffffff00000000n,
+  0xffffffffffffffffn,
+];
+
+/** Calls whose arguments are all compared in full, and a rule or two for each of them. */
+const FULL_WIDTH = [
+  'read',
+  'write',
+  'mmap',
+  'munmap',
+  'mprotect',
+  'brk',
+  'pread64',
+  'pwrite64',
+  'mremap',
+  'unshare',
+  'mount',
+  'statx',
+];
+
+function randomProfile(next: (below: number) => number): SeccompProfile {
+  const pick = <T>(from: readonly T[]): T => from[next(from.length)] ?? assert.fail('an empty list');
+  const arg = (index: number): SeccompArg => ({
+    index,
+    op: pick(OPERATORS),
+    value: pick(VALUES),
+    valueTwo: pick(VALUES),
+  });
+  const rule = (name: string, errnoRet: number): SeccompRule => ({
+    names: [name],
+    action: 'SCMP_ACT_ERRNO',
+    errnoRet,
+    args: [arg(0), ...(next(2) === 0 ? [arg(1 + next(5))] : [])],
+  });
+  const syscalls = FULL_WIDTH.flatMap((name, index) =>
+    Array.from({ length: 1 + next(6) }, (_, n) => rule(name, 100 + index * 10 + n)),
+  );
+  return { defaultAction: 'SCMP_ACT_ALLOW', syscalls };
+}
+
+function matches({ op, value, valueTwo, index }: SeccompArg, args: readonly bigint[]): boolean {
+  const given = args[index] ?? 0n;
+  const results: Record<SeccompOperator, boolean> = {
+    SCMP_CMP_NE: given !== value,
+    SCMP_CMP_LT: given < value,
+    SCMP_CMP_LE: given <= value,
+    SCMP_CMP_EQ: given === value,
+    SCMP_CMP_GE: given >= value,
+    SCMP_CMP_GT: given > value,
+    SCMP_CMP_MASKED_EQ: (given & value) === (valueTwo & value),
+  };
+  return results[op];
+}
+
+describe('a custom profile', () => {
+  it('compares 64-bit arguments right, whatever the operators, in 60 random profiles', () => {
+    let longest = 0;
+    for (let seed = 1; seed <= 60; seed++) {
+      const next = generator(seed);
+      const profile = randomProfile(next);
+      const filter = loadFilter(compileSeccomp(profile, CONTEXT).filter);
+      longest = Math.max(longest, filter.instructions.length);
+      for (const name of FULL_WIDTH) {
+        for (let round = 0; round < 40; round++) {
+          const args = Array.from({ length: 6 }, () => (VALUES[next(VALUES.length)] ?? 0n) + BigInt(next(2)));
+          const wrapped = args.map((value) => BigInt.asUintN(64, value));
+          const hit = profile.syscalls.find(
+            (rule) => rule.names[0] === name && rule.args?.every((arg) => matches(arg, wrapped)),
+          );
+          const verdict = filter.run({ nr: numberOf(name), arch: AUDIT_ARCH_X86_64, args: wrapped });
+          assert.equal(verdict.data, hit?.errnoRet ?? 0, `seed ${seed}, ${name}(${wrapped.join(', ')})`);
+        }
+      }
+    }
+    assert.ok(longest > 300, 'the profiles are long enough to need jumps over more than 255 instructions');
+  });
+
+  it('bridges jumps over thousands of instructions', () => {
+    const args = (value: number) => [{ index: 0, op: 'SCMP_CMP_EQ' as const, value: BigInt(value), valueTwo: 0n }];
+    const names = [...SYSCALLS.SCMP_ARCH_X86_64.keys()].slice(0, 200);
+    const syscalls = names.flatMap((name, index) =>
+      [1, 2, 3].map(
+        (value): SeccompRule => ({
+          names: [name],
+          action: 'SCMP_ACT_ERRNO',
+          errnoRet: 1 + ((index + value) % 90),
+          args: args(value),
+        }),
+      ),
+    );
+    const filter = loadFilter(compileSeccomp({ defaultAction: 'SCMP_ACT_ALLOW', syscalls }, CONTEXT).filter);
+    assert.ok(filter.instructions.length > 1000);
+    for (const [index, name] of names.entries()) {
+      for (const value of [0, 1, 2, 3]) {
+        const { data } = filter.run({ nr: numberOf(name), arch: AUDIT_ARCH_X86_64, args: [BigInt(value)] });
+        assert.equal(data, value === 0 ? 0 : 1 + ((index + value) % 90), `${name} ${value}`);
+      }
+    }
+  });
+
+  it('refuses a profile that would be longer than the kernel takes', () => {
+    const args = Array.from({ length: 3000 }, (_, value) => ({
+      index: 1,
+      op: 'SCMP_CMP_EQ' as const,
+      value: BigInt(value),
+      valueTwo: 0n,
+    }));
+    const profile: SeccompProfile = {
+      defaultAction: 'SCMP_ACT_ALLOW',
+      syscalls: [{ names: ['mmap'], action: 'SCMP_ACT_KILL', args }],
+    };
+    assert.throws(() => compileSeccomp(profile, CONTEXT), /more than 4096 instructions/);
+  });
+
+  it('allows all but what it names when the default allows, and leaves newer numbers alone then', () => {
+    const profile = {
+      defaultAction: 'SCMP_ACT_ALLOW',
+      syscalls: [{ names: ['getcwd', 'chmod'], action: 'SCMP_ACT_ERRNO' }],
+    };
+    const verdict = verdictsOf(profile);
+    assert.deepEqual([verdict('chmod'), verdict('getcwd'), verdict('read')], ['errno 1', 'errno 1', 'allow']);
+    const { filter } = compileSeccomp(parseProfile(JSON.stringify(profile)), CONTEXT);
+    assert.equal(loadFilter(filter).run({ nr: 4000, arch: AUDIT_ARCH_X86_64 }).action, 'allow');
+  });
+
+  it('has an action for each of the names that Docker knows', () => {
+    const actions = ['KILL', 'KILL_THREAD', 'KILL_PROCESS', 'TRAP', 'ERRNO', 'TRACE', 'LOG', 'ALLOW'];
+    const names = ['read', 'write', 'open', 'close', 'stat', 'fstat', 'lstat', 'mprotect'];
+    const syscalls = actions.map((action, index) => ({ names: [names[index]], action: `SCMP_ACT_${action}` }));
+    const verdict = verdictsOf({ defaultAction: 'SCMP_ACT_ERRNO', defaultErrnoRet: 13, syscalls });
+    const results = names.map((name) => verdict(name));
+    assert.deepEqual(results, [
+      'kill-thread',
+      'kill-thread',
+      'kill-process',
+      'trap',
+      'errno 1',
+      'trace',
+      'log',
+      'allow',
+    ]);
+    assert.equal(verdict('lseek'), 'errno 13');
+  });
+
+  it('takes several comparisons of one argument as alternatives, and of several arguments together, as runc does', () => {
+    const eq = (index: number, value: number) => ({ index, value, op: 'SCMP_CMP_EQ' });
+    const verdict = verdictsOf({
+      defaultAction: 'SCMP_ACT_ERRNO',
+      syscalls: [
+        { names: ['mmap'], action: 'SCMP_ACT_ALLOW', args: [eq(1, 5), eq(1, 7)] },
+        { names: ['mprotect'], action: 'SCMP_ACT_ALLOW', args: [eq(0, 5), eq(1, 7)] },
+      ],
+    });
+    assert.deepEqual(
+      [verdict('mmap', 0n, 5n), verdict('mmap', 0n, 7n), verdict('mmap', 0n, 6n)],
+      ['allow', 'allow', 'errno 1'],
+    );
+    assert.deepEqual([verdict('mprotect', 5n, 7n), verdict('mprotect', 5n, 6n)], ['allow', 'errno 1']);
+  });
+
+  it('says so when a rule without arguments makes others useless', () => {
+    const profile = parseProfile(
+      JSON.stringify({
+        defaultAction: 'SCMP_ACT_ERRNO',
+        syscalls: [
+          { names: ['socket'], action: 'SCMP_ACT_KILL', args: [{ index: 0, value: 16, op: 'SCMP_CMP_EQ' }] },
+          { names: ['socket'], action: 'SCMP_ACT_ALLOW' },
+        ],
+      }),
+    );
+    const program = compileSeccomp(profile, CONTEXT);
+    assert.match(program.warnings.join(), /rules with arguments for `socket` have no effect/);
+    assert.equal(
+      loadFilter(program.filter).run({ nr: numberOf('socket'), arch: AUDIT_ARCH_X86_64, args: [16n] }).action,
+      'allow',
+    );
+  });
+
+  it('looks only at the 32 bits of an int argument, also when the profile writes -1 as 64 bits', () => {
+    const verdict = verdictsOf({
+      defaultAction: 'SCMP_ACT_ALLOW',
+      syscalls: [
+        { names: ['ioctl'], action: 'SCMP_ACT_ERRNO', args: [{ index: 1, value: 0x5412, op: 'SCMP_CMP_EQ' }] },
+        { names: ['kill'], action: 'SCMP_ACT_ERRNO', args: [{ index: 0, value: 4294967295, op: 'SCMP_CMP_EQ' }] },
+      ],
+    });
+    assert.equal(verdict('ioctl', 0n, 0x5412n), 'errno 1');
+    assert.equal(verdict('ioctl', 0n, (7n << 32n) | 0x5412n), 'errno 1');
+    assert.equal(verdict('kill', 0xffffffffffffffffn), 'errno 1');
+    assert.equal(verdict('kill', 1n), 'allow');
+  });
+});
+
+describe('architectures of a profile', () => {
+  const allowGetpid = { defaultAction: 'SCMP_ACT_ERRNO', syscalls: [{ names: ['getpid'], action: 'SCMP_ACT_ALLOW' }] };
+  const run = (profile: unknown, data: SeccompData) =>
+    loadFilter(compileSeccomp(parseProfile(JSON.stringify(profile)), CONTEXT).filter).run(data).action;
+  const x32 = { nr: X32_BIT + numberOf('getpid'), arch: AUDIT_ARCH_X86_64 };
+  const i386 = { nr: SYSCALLS.SCMP_ARCH_X86.get('getpid') ?? 0, arch: AUDIT_ARCH_I386 };
+
+  it('kills calls of the other ABIs when only the native one is named, but not a call that a tracer skips', () => {
+    assert.deepEqual([run(allowGetpid, x32), run(allowGetpid, i386)], ['kill-process', 'kill-process']);
+    assert.equal(run(allowGetpid, { nr: -1, arch: AUDIT_ARCH_X86_64 }), 'errno');
+  });
+
+  it('judges i386 and x32 by their own numbers when they are named', () => {
+    const profile = { ...allowGetpid, architectures: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86', 'SCMP_ARCH_X32'] };
+    assert.deepEqual([run(profile, x32), run(profile, i386)], ['allow', 'allow']);
+    assert.equal(run(profile, { nr: numberOf('getpid'), arch: AUDIT_ARCH_I386 }), 'errno');
+  });
+
+  it('carries a rule for a socket call over to socketcall, the way of i386', () => {
+    const profile = (args?: object[]) => ({
+      defaultAction: 'SCMP_ACT_ERRNO',
+      architectures: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86'],
+      syscalls: [{ names: ['socket'], action: 'SCMP_ACT_ALLOW', args }],
+    });
+    const socketcall = (call: bigint) => ({
+      nr: SYSCALLS.SCMP_ARCH_X86.get('socketcall') ?? 0,
+      arch: AUDIT_ARCH_I386,
+      args: [call],
+    });
+    assert.deepEqual([run(profile(), socketcall(1n)), run(profile(), socketcall(2n))], ['allow', 'errno']);
+    assert.equal(run(profile([{ index: 0, value: 2, op: 'SCMP_CMP_EQ' }]), socketcall(1n)), 'errno');
+  });
+});
