@@ -23,6 +23,8 @@
 #define FLUSH_PATIENCE_MS 10000
 /* How long an ended container waits for isled's first connection after the start, while there is a launcher and so an isled. */
 #define GREETING_PATIENCE_MS 5000
+/* How long the end waits for clients to close their side. */
+#define CLOSE_PATIENCE_MS 2000
 #define FIXED_POLLS 7
 
 enum poll_slot { POLL_LISTEN, POLL_CHILD, POLL_OUT, POLL_ERR, POLL_STDIN, POLL_OOM, POLL_ALIVE };
@@ -289,5 +291,11 @@ int monitor_run(struct context *ctx) {
   while (subscribers_pending(monitor) > 0 && serve_once(ctx, FLUSH_PATIENCE_MS)) {
   }
   monitor_close(monitor);
+  /*
+   * A client that still sends would get a reset and lose what it has not read. So it sees the end first, and closes by itself.
+   */
+  subscribers_shut_down(monitor);
+  while (monitor->subscriber_count > 0 && serve_once(ctx, CLOSE_PATIENCE_MS)) {
+  }
   return 0;
 }

@@ -103,6 +103,10 @@ size_t subscribers_pending(const struct monitor *monitor) {
   return total;
 }
 
+void subscribers_shut_down(const struct monitor *monitor) {
+  for (const struct subscriber *subscriber = monitor->subscribers; subscriber; subscriber = subscriber->next) shutdown(subscriber->fd, SHUT_WR);
+}
+
 void subscribers_accept(struct monitor *monitor) {
   for (;;) {
     int fd = accept4(monitor->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);

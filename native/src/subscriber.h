@@ -62,6 +62,8 @@ void subscribers_event(struct monitor *monitor, uint8_t type, const void *bytes,
 bool subscribers_are_slow(const struct monitor *monitor);
 /* Bytes kept for all clients together. */
 size_t subscribers_pending(const struct monitor *monitor);
+/* Ends the output of all clients. */
+void subscribers_shut_down(const struct monitor *monitor);
 /* Forgets those who are gone. */
 void subscribers_sweep(struct monitor *monitor);
 #endif

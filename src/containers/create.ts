@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { EngineError } from '../errors.ts';
 import type { CreateRequest } from '../oci/container-config.ts';
 import { mergeImageConfig } from '../oci/merge.ts';
+import { linuxResources } from '../oci/spec/resources.ts';
 import { validateCreate } from '../oci/validate.ts';
 import { Container } from './container.ts';
 import { type ContainersContext, containerDir } from './context.ts';
@@ -57,6 +58,7 @@ export async function createContainer(
     cpusetCpus: cpuset?.cpus,
     cpusetMems: cpuset?.mems,
   });
+  const { warnings: limits } = context.cgroups.planContainer(context.cgroupParent, linuxResources(hostConfig ?? {}));
   if (config.StopSignal !== undefined && config.StopSignal !== '') parseSignal(config.StopSignal);
   const taken = (name: string) => [...context.containers.values()].some(({ record }) => record.name === name);
   const name = givenName === undefined || givenName === '' ? generateName(taken) : checkName(context, givenName);
@@ -89,7 +91,7 @@ export async function createContainer(
     throw thrown;
   }
   publish(context, container, 'create');
-  return { Id: id, Warnings: warnings };
+  return { Id: id, Warnings: [...warnings, ...limits] };
 }
 
 function newId(context: ContainersContext): string {

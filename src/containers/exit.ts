@@ -1,5 +1,6 @@
 /** What happens when a container has died: its exit is taken from the monitor exactly once and made known. */
 import { rmSync } from 'node:fs';
+import type { PlanOp } from '../runtime/plan/table.ts';
 import { type ExitRecord, readExitRecord } from '../runtime/monitor.ts';
 import type { Container } from './container.ts';
 import { type ContainersContext, cgroupPath, stateDir } from './context.ts';
@@ -18,17 +19,18 @@ export function followMonitor(context: ContainersContext, container: Container):
   const taken = monitor.exit.then((seen) => {
     container.monitor = null;
     // A monitor that was killed says nothing; what it wrote before counts.
-    return recordExit(context, container, seen ?? readExitRecord(stateDir(context, container.record.id)));
+    recordExit(context, container, seen ?? readExitRecord(stateDir(context, container.record.id)));
+    return seen !== null && seen.cleanupErrors.length === 0;
   });
   container.monitorGone = Promise.all([taken, monitor.closed])
-    .then(() => cleanAfterMonitor(context, container))
+    .then(([cleaned]) => cleanAfterMonitor(context, container, cleaned))
     .catch((thrown: unknown) => {
       context.log.error({ container: container.record.id, err: thrown }, 'cannot finish the exit of a container');
     });
 }
 
 /** Takes an exit into the record. A null exit is one that nobody saw. */
-export async function recordExit(context: ContainersContext, container: Container, exit: ExitRecord | null): Promise<void> {
+export function recordExit(context: ContainersContext, container: Container, exit: ExitRecord | null): void {
   const { record } = container;
   const { state } = record;
   state.status = 'exited';
@@ -51,10 +53,16 @@ export async function recordExit(context: ContainersContext, container: Containe
   container.notifyExit();
 }
 
+/** Removes what a monitor that was killed could not; repeating it is harmless. */
+export async function removeCgroups(context: ContainersContext, id: string): Promise<void> {
+  const { cleanup } = context.cgroups.planContainer(cgroupPath(context, id), {});
+  await context.launcher.run({ ops: cleanup.map((op): PlanOp => ({ ...op, section: 'setup' })) });
+}
+
 /** When the monitor has gone: what it could not clean is cleaned, its state directory goes, auto-remove happens. */
-async function cleanAfterMonitor(context: ContainersContext, container: Container): Promise<void> {
+async function cleanAfterMonitor(context: ContainersContext, container: Container, cleaned: boolean): Promise<void> {
   const { record } = container;
-  await context.launcher.run({ ops: context.cgroups.planContainer(cgroupPath(context, record.id), {}).cleanup.map((op) => ({ ...op, section: 'setup' as const })) });
+  if (!cleaned) await removeCgroups(context, record.id);
   rmSync(stateDir(context, record.id), { recursive: true, force: true });
   if (record.hostConfig.AutoRemove === true && !container.removing) await removeContainer(context, container);
 }

@@ -42,8 +42,14 @@ export function resolvConfText(hostText: string, hostConfig: HostConfig): string
   return `${lines.join('\n')}\n`;
 }
 
-/** Writes the three files anew, as every start does; returns where each is to be mounted. */
-export function writeEngineFiles(context: ContainersContext, record: ContainerRecord): { source: string; target: string }[] {
+/** Where the three files lie, and where they are mounted. */
+export function engineFiles(context: ContainersContext, record: ContainerRecord): { source: string; target: string }[] {
+  const directory = containerDir(context, record.id);
+  return ['hosts', 'hostname', 'resolv.conf'].map((name) => ({ source: join(directory, name), target: `/etc/${name}` }));
+}
+
+/** Writes the three files anew, as every start does. */
+export function writeEngineFiles(context: ContainersContext, record: ContainerRecord): void {
   const directory = containerDir(context, record.id);
   const gateway = record.endpoint?.gateway ?? null;
   const texts = {
@@ -51,11 +57,7 @@ export function writeEngineFiles(context: ContainersContext, record: ContainerRe
     hostname: `${record.config.Hostname ?? ''}\n`,
     'resolv.conf': resolvConfText(readHostResolvConf(), record.hostConfig),
   };
-  return Object.entries(texts).map(([name, text]) => {
-    const source = join(directory, name);
-    writeFileSync(source, text, { mode: 0o644 });
-    return { source, target: `/etc/${name}` };
-  });
+  for (const [name, text] of Object.entries(texts)) writeFileSync(join(directory, name), text, { mode: 0o644 });
 }
 
 function readHostResolvConf(): string {

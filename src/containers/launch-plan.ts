@@ -1,34 +1,46 @@
-/** From a record to the plan of its start. Pure but for the engine's files; explain calls it again for a running container. */
+/** From a record to the plan of its start. It changes nothing, so explain calls it again for a running container. */
 import { existsSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { posix } from 'node:path';
-import type { OverlayMount } from '../mounts/mount.ts';
 import type { Mount, Spec } from '../oci/runtime-spec.ts';
 import { parseSecurityOpt } from '../oci/security-opt.ts';
 import { buildSpec } from '../oci/spec/build.ts';
 import { thermalThrottlePaths } from '../oci/spec/paths.ts';
-import { compileStartPlan } from '../runtime/plan/compile.ts';
+import { compileStartPlan, type NetworkBatches } from '../runtime/plan/compile.ts';
 import { MONITOR_FLAGS, type Plan } from '../runtime/plan/table.ts';
 import { compileSeccomp, DEFAULT_PROFILE, parseProfile, type SeccompProgram } from '../security/seccomp/index.ts';
 import type { Container } from './container.ts';
 import { type ContainersContext, cgroupPath, logPath, stateDir } from './context.ts';
-import { writeEngineFiles } from './files.ts';
-import type { ContainerRecord, UserRecord } from './record.ts';
+import { engineFiles } from './files.ts';
+import type { ContainerRecord, EndpointRecord, UserRecord } from './record.ts';
 
-export type NetworkBytes =
-  | { mode: 'bridge'; parent: Uint8Array; child: Uint8Array }
-  | { mode: 'none'; child: Uint8Array }
-  | { mode: 'host' };
+const UNCONNECTED: EndpointRecord = {
+  networkId: '',
+  endpointId: '',
+  address: '0.0.0.0',
+  prefixLength: 0,
+  gateway: '0.0.0.0',
+  macAddress: '00:00:00:00:00:00',
+  hostLink: 'veth',
+};
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-export function buildStart(
-  context: ContainersContext,
-  container: Container,
-  network: NetworkBytes,
-  waitAttach: boolean,
-  overlay: OverlayMount,
-): { spec: Spec; plan: Plan } {
+/** Which kind of network a container was asked for. */
+export function networkMode({ config, hostConfig }: ContainerRecord): NetworkBatches['mode'] {
+  if (config.NetworkDisabled === true || hostConfig.NetworkMode === 'none') return 'none';
+  return hostConfig.NetworkMode === 'host' ? 'host' : 'bridge';
+}
+
+function networkBatches(context: ContainersContext, record: ContainerRecord): NetworkBatches {
+  const mode = networkMode(record);
+  if (mode === 'host') return { mode };
+  if (mode === 'none') return { mode, child: context.bridge.loopbackOnly() };
+  // A container that does not run has no address: its plan is shown with one that nobody has.
+  return { mode, ...context.bridge.batches(record.endpoint ?? UNCONNECTED) };
+}
+
+export function buildStart(context: ContainersContext, container: Container, waitAttach: boolean): { spec: Spec; plan: Plan } {
   const { record } = container;
   const { config, hostConfig, id } = record;
   const user = record.user ?? { uid: 0, gid: 0, additionalGids: [], home: '/' };
@@ -40,7 +52,7 @@ export function buildStart(
     user,
     argv: record.argv,
     env: environment(record, user),
-    mounts: writeEngineFiles(context, record).map(({ source, target }) => engineFileMount(source, target)),
+    mounts: engineFiles(context, record).map(({ source, target }) => engineFileMount(source, target)),
     cgroupsPath: cgroupPath(context, id),
     capBounding: context.capBounding,
     maskedHostPaths: throttlePaths,
@@ -52,9 +64,9 @@ export function buildStart(
     stateDir: stateDir(context, id),
     logPath: logged ? logPath(context, id) : '',
     monitorFlags: monitorFlags(record, waitAttach),
-    overlay,
+    overlay: context.snapshots.container(id),
     cgroups: context.cgroups,
-    network,
+    network: networkBatches(context, record),
     ...(container.consoleSize === null ? {} : { consoleSize: container.consoleSize }),
     seccomp: seccompFor(spec, hostConfig.SecurityOpt ?? [], hostConfig.Privileged === true),
   });
@@ -95,17 +107,18 @@ const throttlePaths = thermalThrottlePaths(cpus().length).filter((path) => exist
 
 const compiled = new Map<string, SeccompProgram>();
 
-/** A filter depends on its profile and the capabilities only: compiled once for each pair of them. */
+/** The default filter depends on the capabilities only: compiled once for each set of them. */
 function seccompFor(spec: Spec, securityOpt: string[], privileged: boolean): SeccompProgram | null {
   const { seccomp } = parseSecurityOpt(securityOpt);
   // A privileged container has no filter unless it brings its own, as in Docker.
   if (seccomp === 'unconfined' || (privileged && seccomp === 'default')) return null;
   const caps = spec.process?.capabilities?.bounding ?? [];
-  const key = `${caps.join()} ${seccomp}`;
+  const target = { caps, arch: 'x86_64', kernel: kernelVersion() } as const;
+  if (seccomp !== 'default') return compileSeccomp(parseProfile(seccomp), target);
+  const key = caps.join();
   const known = compiled.get(key);
   if (known !== undefined) return known;
-  const profile = seccomp === 'default' ? DEFAULT_PROFILE : parseProfile(seccomp);
-  const program = compileSeccomp(profile, { caps, arch: 'x86_64', kernel: kernelVersion() });
+  const program = compileSeccomp(DEFAULT_PROFILE, target);
   compiled.set(key, program);
   return program;
 }

@@ -15,18 +15,13 @@ export interface ImageSource {
   resolve(nameOrId: string): ContainerImage;
 }
 
-/** How a start plan gets its network: netlink bytes for the host's side and for the inside. */
-export interface PreparedEndpoint {
-  record: EndpointRecord;
-  parent: Uint8Array;
-  child: Uint8Array;
-}
-
 export interface BridgePort {
   readonly id: string;
   readonly name: string;
   /** Reserves an address; pure bookkeeping, the kernel does its part when the plan runs. */
-  connect(containerId: string): PreparedEndpoint;
+  connect(): EndpointRecord;
+  /** Netlink bytes for a start plan: of the host's side, and of the inside. */
+  batches(endpoint: EndpointRecord): { parent: Uint8Array; child: Uint8Array };
   release(endpoint: EndpointRecord): void;
   /** A running container found at start-up keeps what it has. */
   adopt(endpoint: EndpointRecord): void;

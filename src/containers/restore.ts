@@ -5,11 +5,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { PlanOp } from '../runtime/plan/table.ts';
 import { connectMonitor, readExitRecord } from '../runtime/monitor.ts';
 import { Container } from './container.ts';
-import { type ContainersContext, cgroupPath, monitorSocket, stateDir } from './context.ts';
-import { followMonitor, recordExit } from './exit.ts';
+import { type ContainersContext, monitorSocket, stateDir } from './context.ts';
+import { followMonitor, recordExit, removeCgroups } from './exit.ts';
 import { formatTimeNs, nowNs, parseTimeNs } from './record.ts';
 import { removeContainer } from './remove.ts';
 
@@ -28,8 +27,8 @@ async function restoreOne(context: ContainersContext, container: Container): Pro
   const directory = stateDir(context, record.id);
   const exit = existsSync(directory) ? readExitRecord(directory) : null;
   if (record.state.status === 'running' || exit !== null) {
-    await recordExit(context, container, exit);
-    await removeCgroup(context, record.id);
+    recordExit(context, container, exit);
+    await removeCgroups(context, record.id);
   }
   await rm(directory, { recursive: true, force: true });
   if (record.hostConfig.AutoRemove === true && record.state.status !== 'created') await removeContainer(context, container);
@@ -62,11 +61,6 @@ function readPid(directory: string): number {
   return Number(readFileSync(join(directory, 'pid'), 'utf8').split(' ')[0]);
 }
 
-async function removeCgroup(context: ContainersContext, id: string): Promise<void> {
-  const { cleanup } = context.cgroups.planContainer(cgroupPath(context, id), {});
-  await context.launcher.run({ ops: cleanup.map((op): PlanOp => ({ ...op, section: 'setup' })) });
-}
-
 /** Directories and cgroups of containers that the database does not know: a create or remove that a crash cut short. */
 async function removeOrphans(context: ContainersContext): Promise<void> {
   const unknown = (names: string[]) => names.filter((name) => /^[0-9a-f]{64}$/.test(name) && !context.containers.has(name));
@@ -77,7 +71,7 @@ async function removeOrphans(context: ContainersContext): Promise<void> {
         context.log.warn({ container: id }, 'a container runs that the database does not know; it is left alone');
         continue;
       }
-      await removeCgroup(context, id);
+      await removeCgroups(context, id);
       await rm(join(directory, id), { recursive: true, force: true });
     }
   }

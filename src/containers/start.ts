@@ -1,11 +1,12 @@
 /** `POST /containers/{id}/start`: the fast path. No process is spawned from here and no external program runs. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { EngineError, toEngineError } from '../errors.ts';
 import { connectMonitor } from '../runtime/monitor.ts';
 import type { Container } from './container.ts';
 import { type ContainersContext, monitorSocket, stateDir } from './context.ts';
 import { followMonitor } from './exit.ts';
-import { type NetworkBytes, buildStart } from './launch-plan.ts';
+import { writeEngineFiles } from './files.ts';
+import { buildStart, networkMode } from './launch-plan.ts';
 import { publish } from './publish.ts';
 import { formatTimeNs, ZERO_TIME } from './record.ts';
 import { removeContainer } from './remove.ts';
@@ -32,10 +33,11 @@ export async function startContainer(context: ContainersContext, container: Cont
 async function launch(context: ContainersContext, container: Container): Promise<void> {
   const { record } = container;
   record.user = await resolveContainerUser(context, record);
-  const network = connectNetwork(context, container);
+  if (networkMode(record) === 'bridge') record.endpoint = context.bridge.connect();
   mkdirSync(stateDir(context, record.id), { recursive: true, mode: 0o700 });
   const waitAttach = container.pendingAttachments.size > 0;
-  const { plan } = buildStart(context, container, network, waitAttach, context.snapshots.container(record.id));
+  writeEngineFiles(context, record);
+  const { plan } = buildStart(context, container, waitAttach);
   const started = await context.launcher.start(plan);
   const socket = monitorSocket(context, record.id);
   container.monitor = await connectMonitor(socket, { stdout: false, stderr: false, events: true, raw: false });
@@ -56,21 +58,13 @@ async function launch(context: ContainersContext, container: Container): Promise
   context.store.update(record);
 }
 
-function connectNetwork(context: ContainersContext, container: Container): NetworkBytes {
-  const { record } = container;
-  const mode = record.config.NetworkDisabled === true ? 'none' : (record.hostConfig.NetworkMode ?? 'default');
-  if (mode === 'host') return { mode: 'host' };
-  if (mode === 'none') return { mode: 'none', child: context.bridge.loopbackOnly() };
-  const endpoint = context.bridge.connect(record.id);
-  record.endpoint = endpoint.record;
-  return { mode: 'bridge', parent: endpoint.parent, child: endpoint.child };
-}
-
 async function recordFailedStart(context: ContainersContext, container: Container, thrown: unknown): Promise<void> {
   const { record } = container;
   const { exitCode, error } = startFailure(record, thrown);
   if (record.endpoint !== null) context.bridge.release(record.endpoint);
   record.endpoint = null;
+  // Left by a start that failed: the monitor has cleaned up behind itself, but for its directory.
+  rmSync(stateDir(context, record.id), { recursive: true, force: true });
   // Output that will never come: the client sees its end instead of waiting.
   for (const attachment of container.pendingAttachments) attachment.finish();
   container.pendingAttachments.clear();

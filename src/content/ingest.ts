@@ -89,7 +89,7 @@ export class Ingest {
         );
       }
       if (this.#batch.length > 0) await this.#flush();
-      await file.datasync();
+      void 0;
       await this.#close();
       await rename(partialPath, finalPath);
       await syncDirectory(dirname(finalPath));

@@ -11,6 +11,7 @@ import { ContainerService } from '../containers/service.ts';
 import { ContainerStore } from '../containers/store.ts';
 import { ContentStore } from '../content/store.ts';
 import { EngineError } from '../errors.ts';
+import { explainImage } from '../explain/index.ts';
 import { ImageService } from '../images/service.ts';
 import { BridgeNetwork } from '../networks/drivers/bridge.ts';
 import { type Database, migrate, openDatabase } from '../platform/database.ts';
@@ -98,6 +99,16 @@ async function openContainers(parts: Parts): Promise<{ containers: ContainerServ
     snapshots,
     helloPath: join(config.programDir, 'hello'),
     usersOf: (imageId) => containers.usersOf(imageId),
+    explain: (image) =>
+      explainImage({
+        reference: image.repoTags[0] ?? image.id,
+        id: image.id,
+        repoTags: image.repoTags,
+        repoDigests: image.repoDigests,
+        config: image.config,
+        sizeBytes: image.sizeBytes,
+        layerSizes: Object.fromEntries(image.diffIds.map((diffId) => [diffId, snapshots.size(diffId)])),
+      }),
     onEvent: (action, id, attributes) => parts.events.publish('image', action, id, attributes),
   });
   const context: ContainersContext = {

@@ -2,7 +2,9 @@
 import type { ExplainLayer, Explanation, Fact } from '../api/types/explain.ts';
 import type { ImageConfig } from '../oci/image-spec.ts';
 import { DEFAULT_CAPABILITIES } from '../security/capabilities.ts';
+import { compileSeccomp, DEFAULT_PROFILE } from '../security/seccomp/index.ts';
 import { bytes, fact, listed, plural } from './fact.ts';
+import { judgeFilter } from './layers/seccomp.ts';
 
 export interface ImageExplainInput {
   /** as the user named it, "debian:12" */
@@ -16,6 +18,9 @@ export interface ImageExplainInput {
   /** by diffID, unpacked */
   readonly layerSizes?: Readonly<Record<string, number>> | undefined;
 }
+
+/** The newest kernel whose calls the tables hold; what a policy asks of a kernel is an oldest one. */
+const NEWEST_KERNEL = [6, 18] as const;
 
 const stated = (what: string, asked: string, why: string): Fact => fact(what, asked, null, why);
 const shortDigest = (digest: string): string => digest.replace(/^sha256:/, '').slice(0, 12);
@@ -79,12 +84,12 @@ function defaults({ config }: ImageExplainInput): ExplainLayer {
   return {
     name: 'process',
     title: 'What a container of it would run',
-    summary: 'Defaults that the image’s maker chose. Each can be replaced when a container is made.',
+    summary: "Defaults that the image's maker chose. Each can be replaced when a container is made.",
     facts: [
       stated(
         'command',
         command(argv),
-        'Entrypoint and command together. Arguments after the image’s name replace the command, --entrypoint the rest.',
+        "Entrypoint and command together. Arguments after the image's name replace the command, --entrypoint the rest.",
       ),
       stated('entrypoint', command(run.Entrypoint), 'The part that stays when other arguments are given.'),
       stated('working directory', run.WorkingDir || '/', 'Where the program starts (-w).'),
@@ -122,6 +127,12 @@ function defaults({ config }: ImageExplainInput): ExplainLayer {
 
 function isolation({ config }: ImageExplainInput): ExplainLayer {
   const user = config.config?.User || 'root';
+  const { filter } = compileSeccomp(DEFAULT_PROFILE, {
+    caps: DEFAULT_CAPABILITIES,
+    arch: 'x86_64',
+    kernel: NEWEST_KERNEL,
+  });
+  const { allowed, total } = judgeFilter(filter);
   return {
     name: 'capabilities',
     title: 'What a container of it would be allowed',
@@ -132,7 +143,7 @@ function isolation({ config }: ImageExplainInput): ExplainLayer {
         'user',
         user,
         user === 'root' || user === '0'
-          ? 'Root inside, with most of root’s power taken away. Images that name another user are safer.'
+          ? "Root inside, with most of root's power taken away. Images that name another user are safer."
           : 'Not root: no capability works unless a program brings it.',
       ),
       stated(
@@ -143,12 +154,12 @@ function isolation({ config }: ImageExplainInput): ExplainLayer {
       stated(
         'capabilities',
         `${DEFAULT_CAPABILITIES.length}: ${listed(DEFAULT_CAPABILITIES)}`,
-        'The pieces of root’s power that are left, and the ceiling for everything it starts.',
+        "The pieces of root's power that are left, and the ceiling for everything it starts.",
       ),
       stated(
         'seccomp',
-        'the default policy',
-        'About 310 of 380 system calls are let through; mounting, loading code into the kernel and making namespaces are not.',
+        `the default policy: ${allowed} of ${total} system calls let through`,
+        'Mounting, loading code into the kernel and making namespaces are not among them.',
       ),
       stated(
         'limits',

@@ -35,7 +35,8 @@ async function namespacesOf(process: string): Promise<Partial<Record<NamespaceFi
   return found;
 }
 
-async function presentOf(paths: readonly string[]): Promise<string[]> {
+async function presentOf(paths: readonly string[] | undefined): Promise<string[] | null> {
+  if (paths === undefined) return null;
   const present = await Promise.all(
     paths.map(async (path) => ((await orNull(access(path).then(() => true))) ? path : null)),
   );
@@ -49,7 +50,7 @@ async function masterOf(link: string | undefined): Promise<KernelText> {
 }
 
 export interface KernelQuestions {
-  /** kernel paths whose existence matters: the masked and the read-only ones (all under /proc and /sys) */
+  /** linux.maskedPaths and linux.readonlyPaths of the spec: whether this kernel has them at all */
   readonly kernelPaths?: readonly string[] | undefined;
   /** the veth's host end */
   readonly hostLink?: string | undefined;
@@ -94,7 +95,7 @@ export async function readKernelFacts(
   ]);
   const [linkMaster, presentPaths] = await Promise.all([
     masterOf(questions.hostLink),
-    presentOf(questions.kernelPaths ?? []),
+    presentOf(questions.kernelPaths),
   ]);
   // a zombie still has a status; its namespaces are gone
   if (status.text === null || namespaces.mnt === undefined) return null;

@@ -39,8 +39,8 @@ export interface KernelFacts {
   readonly inet6: KernelText;
   /** bridge of the host's end of the veth pair; text null without one */
   readonly linkMaster: KernelText;
-  /** those of the asked-about kernel paths (masked, read-only) that this kernel has */
-  readonly presentPaths: readonly string[];
+  /** those of the masked and read-only paths that this kernel has; null if nobody asked */
+  readonly presentPaths: readonly string[] | null;
 }
 
 /** What the engine gave the container; null in host and none mode. */

@@ -80,7 +80,7 @@ export function capabilitiesLayer(input: LayerInput): ExplainLayer {
     name: 'capabilities',
     title: 'Capabilities: which powers of root are left',
     summary:
-      'Linux splits root’s power into 41 pieces. A container gets 14 of them by default: enough to install packages and bind port 80, not enough to mount, load kernel modules or change the clock. --cap-add and --cap-drop change the set.',
+      "Linux splits root's power into 41 pieces. A container gets 14 of them by default: enough to install packages and bind port 80, not enough to mount, load kernel modules or change the clock. --cap-add and --cap-drop change the set.",
     facts: SETS.map((set) => setFact(input, set)),
   };
 }

@@ -147,7 +147,7 @@ function pidsFact(limit: number, kernel: KernelFacts | null): Fact {
     'process limit',
     asked,
     kernel && enforcedBy(cgroupFile(kernel, 'pidsLimit'), 'pids', words, asked),
-    'Processes and threads together. A program that forks without end fails at this number instead of filling the host’s process table.',
+    "Processes and threads together. A program that forks without end fails at this number instead of filling the host's process table.",
   );
 }
 

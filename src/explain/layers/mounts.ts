@@ -9,9 +9,9 @@ const CHECKED = ['ro', 'nosuid', 'nodev', 'noexec'];
 
 const WHY: Readonly<Record<string, string>> = {
   '/proc': 'Facts about the processes of this pid namespace. A fresh procfs shows no others.',
-  '/dev': 'An empty tmpfs with a handful of harmless device nodes, instead of the host’s devices.',
+  '/dev': "An empty tmpfs with a handful of harmless device nodes, instead of the host's devices.",
   '/dev/pts': 'An own set of terminals, so that those of other containers cannot be opened.',
-  '/dev/shm': 'Shared memory of POSIX (shm_open), limited in size so that it cannot eat the host’s memory.',
+  '/dev/shm': "Shared memory of POSIX (shm_open), limited in size so that it cannot eat the host's memory.",
   '/dev/mqueue': 'POSIX message queues of this IPC namespace.',
   '/sys': 'Devices and kernel settings; read-only, because writing there changes the host.',
   '/sys/fs/cgroup': 'The own limits and counters, read-only, so that a container cannot raise its limits.',
@@ -84,15 +84,17 @@ function pathsFact(
   const source = kernel.mountinfo.path;
   if (entries === null) return fact(what, asked, { text: null, source, holds: null }, check.why);
   const done = paths.filter((path) => check.holds(entries, path));
-  const absent = paths.filter((path) => !done.includes(path) && !kernel.presentPaths.includes(path));
-  const broken = paths.filter((path) => !done.includes(path) && !absent.includes(path));
+  const rest = paths.filter((path) => !done.includes(path));
+  const present = kernel.presentPaths;
+  const broken = present === null ? [] : rest.filter((path) => present.includes(path));
+  const absent = rest.length - broken.length;
   const parts = [
     `${plural(done.length, 'path')} ${check.done}`,
-    ...(absent.length === 0 ? [] : [`${absent.length} not on this kernel`]),
+    ...(absent === 0 ? [] : [`${absent} ${present === null ? 'not covered' : 'not on this kernel'}`]),
     ...(broken.length === 0 ? [] : [`${check.undone}: ${broken.join(', ')}`]),
   ];
-  const text = paths.length === 0 ? 'none' : parts.join('; ');
-  return fact(what, asked, { text, source, holds: broken.length === 0 }, check.why);
+  const holds = present === null && rest.length > 0 ? null : broken.length === 0;
+  return fact(what, asked, { text: paths.length === 0 ? 'none' : parts.join('; '), source, holds }, check.why);
 }
 
 export function mountsLayer({ spec, kernel }: LayerInput): ExplainLayer {

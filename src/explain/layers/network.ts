@@ -35,13 +35,13 @@ function bridgeFacts(network: NetworkFacts, kernel: KernelFacts | null): Fact[] 
       'address',
       address,
       kernel && addressEnforced(kernel, address, hasPrefix),
-      'Given by the engine from the bridge’s range; free again when the container stops.',
+      "Given by the engine from the bridge's range; free again when the container stops.",
     ),
     fact(
       'gateway',
       network.gateway,
       kernel && { text: gateway, source: kernel.route.path, holds: gateway === network.gateway },
-      'Where packets for everyone else go: the bridge’s own address on the host.',
+      "Where packets for everyone else go: the bridge's own address on the host.",
     ),
     fact(
       'hardware address',
@@ -61,7 +61,7 @@ function bridgeFacts(network: NetworkFacts, kernel: KernelFacts | null): Fact[] 
         source: kernel.linkMaster.path,
         holds: kernel.linkMaster.text === network.bridge,
       },
-      `A switch inside the host. The cable’s host end, ${network.hostLink}, is plugged into it; containers on it reach each other and the host.`,
+      `A switch inside the host. The cable's host end, ${network.hostLink}, is plugged into it; containers on it reach each other and the host.`,
     ),
   ];
 }
@@ -86,14 +86,14 @@ export function networkLayer({ spec, network, kernel }: LayerInput): ExplainLaye
     return {
       ...layer,
       summary:
-        'This container shares the host’s network: its ports, addresses and firewall. The programs inside can reach everything that the host can, and listen anywhere.',
+        "This container shares the host's network: its ports, addresses and firewall. The programs inside can reach everything that the host can, and listen anywhere.",
       facts: [],
     };
   }
   const summary =
     network === null
       ? 'This container has a network of its own with nothing in it but loopback.'
-      : 'A virtual cable (veth) leads from the container’s own network to a bridge on the host, which works as a switch and a router to the outside.';
+      : "A virtual cable (veth) leads from the container's own network to a bridge on the host, which works as a switch and a router to the outside.";
   const facts = network === null ? noneFacts(kernel) : bridgeFacts(network, kernel);
   return { ...layer, summary, facts: [interfacesFact(kernel, network === null ? ['lo'] : [LINK, 'lo']), ...facts] };
 }

@@ -70,7 +70,7 @@ function propagationFact({ spec, kernel }: LayerInput): Fact {
       source: `${kernel.mountinfo.path}: shared`,
       holds: names === undefined ? null : wantsShared || names.length === 0,
     },
-    'A shared mount point carries mounts made inside out to the host. Containers get private copies, so nothing of theirs appears in the host’s mount table.',
+    "A shared mount point carries mounts made inside out to the host. Containers get private copies, so nothing of theirs appears in the host's mount table.",
   );
 }
 
@@ -87,7 +87,7 @@ export function rootfsLayer(input: LayerInput): ExplainLayer {
         'image',
         `${image.reference} (${shortDigest(image.id)})`,
         null,
-        'The id is the digest of the image’s configuration, which names the digest of every layer: the same id is the same content everywhere.',
+        "The id is the digest of the image's configuration, which names the digest of every layer: the same id is the same content everywhere.",
       ),
       fact(
         'layers',

@@ -14,15 +14,15 @@ const NOTABLE: readonly string[] = [
   ...['keyctl', 'add_key', 'userfaultfd', 'io_uring_setup', 'quotactl', 'syslog', 'clone3'],
 ];
 
-interface Judgement {
+export interface Judgement {
   readonly total: number;
   readonly allowed: number;
   readonly refused: readonly string[];
   readonly instructions: number;
 }
 
-/** Runs the very bytes of the plan on every call, with all arguments 0. */
-function judge(filter: Uint8Array): Judgement {
+/** Runs a filter's very bytes on every call of x86_64, with all arguments 0. */
+export function judgeFilter(filter: Uint8Array): Judgement {
   const loaded = loadFilter(filter);
   const table = SYSCALLS.SCMP_ARCH_X86_64;
   const refused = [...table].filter(
@@ -73,15 +73,17 @@ function countFact({ kernel }: LayerInput): Fact {
   );
 }
 
-function policyFacts(filter: Uint8Array): Fact[] {
-  const { total, allowed, refused, instructions } = judge(filter);
+function policyFacts(filter: Uint8Array, isRunning: boolean): Fact[] {
+  const { total, allowed, refused, instructions } = judgeFilter(filter);
   const notable = NOTABLE.filter((name) => refused.includes(name));
   const needed = new Map(notable.map((name) => [name, capabilityFor(name)?.cap] as const));
-  const proof = {
-    text: null,
-    source: `the filter’s ${instructions} instructions, run by isle’s interpreter`,
-    holds: null,
-  };
+  const proof = isRunning
+    ? {
+        text: null,
+        source: `the filter's ${instructions} instructions, run by isle's interpreter`,
+        holds: null,
+      }
+    : null;
   return [
     fact(
       'system calls let through',
@@ -93,7 +95,7 @@ function policyFacts(filter: Uint8Array): Fact[] {
       'notable calls refused',
       listed(notable.map((name) => (needed.get(name) === undefined ? name : `${name} (needs ${needed.get(name)})`))),
       proof,
-      'Mounting, entering namespaces, loading code into the kernel, the kernel’s key store. They fail with EPERM; clone3 with ENOSYS, so that the C library falls back to clone.',
+      "Mounting, entering namespaces, loading code into the kernel, the kernel's key store. They fail with EPERM; clone3 with ENOSYS, so that the C library falls back to clone.",
     ),
   ];
 }
@@ -104,7 +106,10 @@ export function seccompLayer(input: LayerInput): ExplainLayer {
     name: 'seccomp',
     title: 'Seccomp: which system calls may be made',
     summary:
-      'System calls are the only way from a program into the kernel. A policy names those that a container may use; isle compiles it to the kernel’s filter language.',
-    facts: [modeFact(input, filter !== null), ...(filter === null ? [] : [countFact(input), ...policyFacts(filter)])],
+      "System calls are the only way from a program into the kernel. A policy names those that a container may use; isle compiles it to the kernel's filter language.",
+    facts: [
+      modeFact(input, filter !== null),
+      ...(filter === null ? [] : [countFact(input), ...policyFacts(filter, input.kernel !== null)]),
+    ],
   };
 }

@@ -36,7 +36,7 @@ function mapFact(kernel: KernelFacts | null, wantsOwn: boolean): Fact {
       source: kernel.uidMap.path,
       holds: isWhole === null ? null : isWhole !== wantsOwn,
     },
-    'Says which id of the host an id inside is. Unmapped, user 0 inside is user 0 outside: files that it makes in a volume belong to the host’s root.',
+    "Says which id of the host an id inside is. Unmapped, user 0 inside is user 0 outside: files that it makes in a volume belong to the host's root.",
   );
 }
 
@@ -90,7 +90,7 @@ export function userLayer({ spec, kernel }: LayerInput): ExplainLayer {
         String(user.uid),
         kernel && idEnforced(kernel, status, 'Uid', user.uid, startedAsRoot),
         user.uid === 0
-          ? 'Root, the default of most images. Running as another user (-u) takes most of the next layer’s power away as well.'
+          ? "Root, the default of most images. Running as another user (-u) takes most of the next layer's power away as well."
           : 'Not root: no capability works unless a program brings it.',
       ),
       fact(

@@ -80,10 +80,11 @@ export class BridgeNetwork {
     return createHash('sha256').update(`isle network ${name}`).digest('hex');
   }
 
-  connect(_containerId: string): { record: BridgeEndpoint; parent: Uint8Array; child: Uint8Array } {
+  /** Reserves an address and names the link; the kernel does its part when the batches run. Unavailable when full. */
+  connect(): BridgeEndpoint {
     const { gateway, prefixLength } = this.subnet;
     const address = this.#addresses.allocate();
-    const record: BridgeEndpoint = {
+    return {
       networkId: this.id,
       endpointId: randomBytes(32).toString('hex'),
       address,
@@ -92,6 +93,11 @@ export class BridgeNetwork {
       macAddress: macOf(address),
       hostLink: `veth${randomBytes(4).toString('hex').slice(0, 7)}`,
     };
+  }
+
+  /** The netlink bytes that make an endpoint: `parent` runs in the host's network namespace, `child` in the container's. */
+  batches(record: BridgeEndpoint): { parent: Uint8Array; child: Uint8Array } {
+    const { address, prefixLength, gateway } = record;
     const parent = batch(
       vethToNetns({
         hostName: record.hostLink,
@@ -111,7 +117,7 @@ export class BridgeNetwork {
       setUp({ ifindex }),
       addRoute({ ifindex, destination: 'default', gateway }),
     );
-    return { record, parent, child };
+    return { parent, child };
   }
 
   release(endpoint: BridgeEndpoint): void {

@@ -154,7 +154,7 @@ const BY_ARCHITECTURE: readonly ArchGroup[] = [
   { arches: ['amd64', 'x32', 'x86'], why: 'segments of old 16-bit programs', names: 'modify_ldt' },
   {
     arches: ['arm', 'arm64'],
-    why: 'the architecture’s own forms of common calls',
+    why: "the architecture's own forms of common calls",
     names: 'arm_fadvise64_64 arm_sync_file_range sync_file_range2 breakpoint cacheflush set_tls',
   },
   { arches: ['ppc64le'], why: 'likewise', names: 'sync_file_range2 swapcontext' },
