@@ -1,3 +1,4 @@
 import { runDaemon } from '../src/daemon/main.ts';
 
-process.exitCode = await runDaemon(process.argv.slice(2));
+// The connections to monitors of running containers would keep the process alive.
+process.exit(await runDaemon(process.argv.slice(2)));

@@ -106,7 +106,7 @@ function run(command: string, args: readonly string[], options: SpawnSyncOptions
   }
 }
 
-export async function build(): Promise<void> {
+async function build(): Promise<void> {
   const began = new Date();
   for (const directory of ['native', 'native/hello']) {
     run('make', ['--no-print-directory', '-s', '-j2', '-C', directory]);

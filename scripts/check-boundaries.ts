@@ -19,7 +19,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   client: ['api/types'],
   api: ['oci'],
   daemon: ['api', 'containers', 'images', 'networks', 'volumes', 'explain', ...MIDDLE, ...LOWEST],
-  containers: ['api/backend', 'api/types', ...MIDDLE, ...LOWEST],
+  containers: ['api/backend', 'api/types', 'explain', ...MIDDLE, ...LOWEST],
   images: ['api/backend', 'api/types', ...MIDDLE, ...LOWEST],
   networks: ['api/backend', 'api/types', ...MIDDLE, ...LOWEST],
   volumes: ['api/backend', 'api/types', ...MIDDLE, ...LOWEST],

@@ -208,6 +208,18 @@ static int serve(struct launcher *self) {
   }
 }
 
+static void release(struct launcher *self) {
+  while (self->jobs) {
+    struct job *job = self->jobs;
+    self->jobs = job->next;
+    buffer_free(&job->frame);
+    free(job);
+  }
+  buffer_free(&self->in);
+  buffer_free(&self->out);
+  free(self->polls);
+}
+
 /* Signals of a terminal or a service manager must not take the launcher away before isled goes; SIGCHLD ignored reaps monitors without wake-ups. */
 static void set_signals(void) {
   sigset_t none;
@@ -249,5 +261,7 @@ int launcher_main(int argc, char **argv) {
     perror("islet: launcher");
     return 1;
   }
-  return serve(&self);
+  int status = serve(&self);
+  release(&self);
+  return status;
 }

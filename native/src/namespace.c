@@ -8,9 +8,18 @@
 
 #include "plan.h"
 
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x80
+#endif
+
+#define NAMESPACES \
+  (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME)
+
 /* The flags are kept for the clone that ends the setup section (start.c). */
 int run_clone(struct context *ctx, const struct op_clone *op) {
   if (!ctx->monitor) return fail(ctx, EINVAL, "a run plan cannot clone");
+  /* Anything else, CLONE_VM for one, would let the child run in this process's memory. */
+  if (op->flags & ~(uint64_t)NAMESPACES) return fail(ctx, EINVAL, "flags that make no namespace");
   ctx->clone_flags = op->flags;
   return 0;
 }

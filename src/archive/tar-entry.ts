@@ -60,7 +60,7 @@ const TYPES: Record<string, TarEntryType> = {
 /** chown(2) takes this user id for "leave it". */
 const ID_MAX = 0xffff_fffe;
 const NO_RECORDS: PaxRecords = new Map();
-export const PATH_MAX_BYTES = 4096;
+const PATH_MAX_BYTES = 4096;
 
 function effectiveRecords(preamble: Preamble): PaxRecords {
   if (preamble.global.size === 0) return preamble.local ?? NO_RECORDS;

@@ -13,7 +13,7 @@ const CASES = 6000;
 
 function oldSparse(): Buffer {
   const block = headerBlock({ path: 'sparse', type: 'S', size: 4, format: 'gnu' });
-  block.write('00000001000\0' + '00000000004\0', 386, 'latin1');
+  block.write('00000001000\u000000000000004\0', 386, 'latin1');
   block.write('00000002000\0', 483, 'latin1');
   return Buffer.concat([seal(block), Buffer.from('data'), Buffer.alloc(508)]);
 }

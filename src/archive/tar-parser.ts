@@ -23,7 +23,7 @@ export interface TarLimits {
   metaBytes: number;
 }
 
-export const DEFAULT_LIMITS: TarLimits = { entries: 4_000_000, metaBytes: 1024 * 1024 };
+const DEFAULT_LIMITS: TarLimits = { entries: 4_000_000, metaBytes: 1024 * 1024 };
 
 export interface TarParserOptions {
   limits?: Partial<TarLimits> | undefined;

@@ -2,7 +2,7 @@
  * The op stream that `islet unpack DIR` reads on its standard input; native/src/unpack.c describes the same bytes.
  * Names are given as latin1 "byte strings" (one character per byte): file names need not be UTF-8.
  */
-export const UNPACK_VERSION = 1;
+const UNPACK_VERSION = 1;
 
 export const UNPACK_OP = {
   dir: 1,

@@ -43,17 +43,16 @@ export class Container {
   /** Resolves at the next exit, true; or false after timeoutMs (Infinity: never). */
   nextExit(timeoutMs: number): Promise<boolean> {
     return new Promise((resolve) => {
-      let timer: NodeJS.Timeout | undefined;
+      const giveUp = () => {
+        this.exitListeners.delete(listener);
+        resolve(false);
+      };
+      const timer = timeoutMs === Number.POSITIVE_INFINITY ? undefined : setTimeout(giveUp, timeoutMs);
       const listener = () => {
         clearTimeout(timer);
         resolve(true);
       };
       this.exitListeners.add(listener);
-      if (timeoutMs === Number.POSITIVE_INFINITY) return;
-      timer = setTimeout(() => {
-        this.exitListeners.delete(listener);
-        resolve(false);
-      }, timeoutMs);
     });
   }
 

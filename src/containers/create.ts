@@ -2,18 +2,38 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { EngineError } from '../errors.ts';
-import type { CreateRequest } from '../oci/container-config.ts';
+import type { CreateRequest, HostConfig } from '../oci/container-config.ts';
 import { mergeImageConfig } from '../oci/merge.ts';
 import { linuxResources } from '../oci/spec/resources.ts';
 import { validateCreate } from '../oci/validate.ts';
+import { resolveCapabilities } from '../security/capabilities.ts';
 import { Container } from './container.ts';
 import { type ContainersContext, containerDir } from './context.ts';
+import { seccompFor } from './launch-plan.ts';
 import { generateName } from './name-generator.ts';
 import { publish } from './publish.ts';
 import { type ContainerRecord, formatTimeNs, nowNs, ZERO_TIME } from './record.ts';
 import { parseSignal } from './signals.ts';
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
+
+/** What this host's cgroups and the compiled system call filter cannot do as asked, each by name. */
+function enforcementWarnings(
+  { cgroups, cgroupParent, capBounding }: ContainersContext,
+  hostConfig: HostConfig,
+): string[] {
+  const { CapAdd, CapDrop, Privileged } = hostConfig;
+  const capabilities = {
+    add: CapAdd ?? [],
+    drop: CapDrop ?? [],
+    privileged: Privileged === true,
+    bounding: capBounding,
+  };
+  return [
+    ...cgroups.planContainer(cgroupParent, linuxResources(hostConfig)).warnings,
+    ...(seccompFor(resolveCapabilities(capabilities).names, hostConfig)?.warnings ?? []),
+  ];
+}
 
 /** A valid, free name; throws in Docker's words otherwise. */
 export function checkName(context: ContainersContext, given: string): string {
@@ -58,7 +78,7 @@ export async function createContainer(
     cpusetCpus: cpuset?.cpus,
     cpusetMems: cpuset?.mems,
   });
-  const { warnings: limits } = context.cgroups.planContainer(context.cgroupParent, linuxResources(hostConfig ?? {}));
+  warnings.push(...enforcementWarnings(context, hostConfig ?? {}));
   if (config.StopSignal !== undefined && config.StopSignal !== '') parseSignal(config.StopSignal);
   const taken = (name: string) => [...context.containers.values()].some(({ record }) => record.name === name);
   const name = givenName === undefined || givenName === '' ? generateName(taken) : checkName(context, givenName);
@@ -73,7 +93,15 @@ export async function createContainer(
     config: { ...config, Hostname: config.Hostname || id.slice(0, 12) },
     hostConfig: hostConfig ?? {},
     argv,
-    state: { status: 'created', pid: 0, exitCode: 0, error: '', oomKilled: false, startedAt: ZERO_TIME, finishedAt: ZERO_TIME },
+    state: {
+      status: 'created',
+      pid: 0,
+      exitCode: 0,
+      error: '',
+      oomKilled: false,
+      startedAt: ZERO_TIME,
+      finishedAt: ZERO_TIME,
+    },
     restartCount: 0,
     endpoint: null,
     user: null,
@@ -91,7 +119,7 @@ export async function createContainer(
     throw thrown;
   }
   publish(context, container, 'create');
-  return { Id: id, Warnings: [...warnings, ...limits] };
+  return { Id: id, Warnings: warnings };
 }
 
 function newId(context: ContainersContext): string {

@@ -14,7 +14,15 @@ function record(overrides: Partial<ContainerRecord> = {}): ContainerRecord {
     config: { Hostname: 'web1' },
     hostConfig: {},
     argv: ['sh'],
-    state: { status: 'created', pid: 0, exitCode: 0, error: '', oomKilled: false, startedAt: ZERO_TIME, finishedAt: ZERO_TIME },
+    state: {
+      status: 'created',
+      pid: 0,
+      exitCode: 0,
+      error: '',
+      oomKilled: false,
+      startedAt: ZERO_TIME,
+      finishedAt: ZERO_TIME,
+    },
     restartCount: 0,
     endpoint: null,
     user: null,
@@ -38,7 +46,10 @@ describe('the files that every container gets', () => {
   });
 
   it('puts --add-host lines into /etc/hosts, host-gateway as the gateway, IPv6 without brackets', () => {
-    const text = hostsText(record({ hostConfig: { ExtraHosts: ['db:10.0.0.9', 'up:host-gateway', 'six=[fe80::1]', 'v6:::1'] } }), '172.17.0.1');
+    const text = hostsText(
+      record({ hostConfig: { ExtraHosts: ['db:10.0.0.9', 'up:host-gateway', 'six=[fe80::1]', 'v6:::1'] } }),
+      '172.17.0.1',
+    );
     assert.match(text, /^10\.0\.0\.9\tdb$/m);
     assert.match(text, /^172\.17\.0\.1\tup$/m);
     assert.match(text, /^fe80::1\tsix$/m);
@@ -46,12 +57,19 @@ describe('the files that every container gets', () => {
   });
 
   it("leaves out name servers on the host's own loopback, which mean nothing inside", () => {
-    const text = resolvConfText('# c\nnameserver 127.0.0.53\nnameserver 10.1.1.1\nsearch a.example b.example\noptions edns0\n', {});
+    const text = resolvConfText(
+      '# c\nnameserver 127.0.0.53\nnameserver 10.1.1.1\nsearch a.example b.example\noptions edns0\n',
+      {},
+    );
     assert.equal(text, 'nameserver 10.1.1.1\nsearch a.example b.example\noptions edns0\n');
   });
 
   it("takes --dns, --dns-search and --dns-option over the host's", () => {
-    const text = resolvConfText('nameserver 10.1.1.1\nsearch a.example\n', { Dns: ['9.9.9.9'], DnsSearch: ['.'], DnsOptions: ['ndots:2'] });
+    const text = resolvConfText('nameserver 10.1.1.1\nsearch a.example\n', {
+      Dns: ['9.9.9.9'],
+      DnsSearch: ['.'],
+      DnsOptions: ['ndots:2'],
+    });
     assert.equal(text, 'nameserver 9.9.9.9\noptions ndots:2\n');
   });
 });
@@ -61,18 +79,28 @@ describe('the environment of a container', () => {
 
   it('is PATH, HOSTNAME, then what was set, then HOME from passwd', () => {
     const env = environment(record({ config: { Hostname: 'web1', Env: ['A=1'] } }), user);
-    assert.deepEqual(env.map((entry) => entry.split('=')[0]), ['PATH', 'HOSTNAME', 'A', 'HOME']);
+    assert.deepEqual(
+      env.map((entry) => entry.split('=')[0]),
+      ['PATH', 'HOSTNAME', 'A', 'HOME'],
+    );
     assert.equal(env.at(-1), 'HOME=/root');
   });
 
   it('gives a terminal its TERM and lets the user override every default', () => {
-    const env = environment(record({ config: { Hostname: 'h', Tty: true, Env: ['TERM=vt100', 'HOME=/x', 'EMPTY='] } }), user);
+    const env = environment(
+      record({ config: { Hostname: 'h', Tty: true, Env: ['TERM=vt100', 'HOME=/x', 'EMPTY='] } }),
+      user,
+    );
     assert.ok(env.includes('TERM=vt100') && env.includes('HOME=/x') && env.includes('EMPTY='));
     assert.equal(env.filter((entry) => entry.startsWith('HOME=')).length, 1);
   });
 
   it('removes a variable that is named without a value', () => {
-    assert.ok(!environment(record({ config: { Hostname: 'h', Env: ['PATH'] } }), user).some((entry) => entry.startsWith('PATH')));
+    assert.ok(
+      !environment(record({ config: { Hostname: 'h', Env: ['PATH'] } }), user).some((entry) =>
+        entry.startsWith('PATH'),
+      ),
+    );
   });
 });
 

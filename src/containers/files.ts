@@ -31,7 +31,8 @@ export function hostsText(record: ContainerRecord, gateway: string | null): stri
 /** The host's resolv.conf as a container can use it: name servers on the host's loopback mean nothing inside. */
 export function resolvConfText(hostText: string, hostConfig: HostConfig): string {
   const own = hostText.split('\n').map((line) => line.trim());
-  const values = (key: string) => own.filter((line) => line.startsWith(`${key} `)).map((line) => line.slice(key.length + 1).trim());
+  const values = (key: string) =>
+    own.filter((line) => line.startsWith(`${key} `)).map((line) => line.slice(key.length + 1).trim());
   const usable = values('nameserver').filter((address) => !address.startsWith('127.') && address !== '::1');
   const servers = hostConfig.Dns?.length ? hostConfig.Dns : usable;
   const search = hostConfig.DnsSearch?.length ? hostConfig.DnsSearch : values('search').slice(-1);
@@ -45,7 +46,10 @@ export function resolvConfText(hostText: string, hostConfig: HostConfig): string
 /** Where the three files lie, and where they are mounted. */
 export function engineFiles(context: ContainersContext, record: ContainerRecord): { source: string; target: string }[] {
   const directory = containerDir(context, record.id);
-  return ['hosts', 'hostname', 'resolv.conf'].map((name) => ({ source: join(directory, name), target: `/etc/${name}` }));
+  return ['hosts', 'hostname', 'resolv.conf'].map((name) => ({
+    source: join(directory, name),
+    target: `/etc/${name}`,
+  }));
 }
 
 /** Writes the three files anew, as every start does. */

@@ -130,7 +130,9 @@ function hostConfigJson(record: ContainerRecord): JsonObject {
     PidsLimit: null,
     Ulimits: [],
   };
-  const asked = Object.entries(record.hostConfig).filter(([, value]) => value !== null && value !== undefined && value !== '');
+  const asked = Object.entries(record.hostConfig).filter(
+    ([, value]) => value !== null && value !== undefined && value !== '',
+  );
   const { LogConfig, ...rest } = Object.fromEntries(asked) as ContainerRecord['hostConfig'];
   const swap = rest.Memory && !rest.MemorySwap ? { MemorySwap: rest.Memory * 2 } : {};
   return {
@@ -145,7 +147,14 @@ function hostConfigJson(record: ContainerRecord): JsonObject {
 export function mountsJson(record: ContainerRecord): JsonObject[] {
   return (record.hostConfig.Binds ?? []).map((bind) => {
     const [source = '', target = '', mode = ''] = bind.split(':');
-    return { Type: 'bind', Source: source, Destination: target, Mode: mode, RW: !mode.split(',').includes('ro'), Propagation: 'rprivate' };
+    return {
+      Type: 'bind',
+      Source: source,
+      Destination: target,
+      Mode: mode,
+      RW: !mode.split(',').includes('ro'),
+      Propagation: 'rprivate',
+    };
   });
 }
 

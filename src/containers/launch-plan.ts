@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { posix } from 'node:path';
+import type { HostConfig } from '../oci/container-config.ts';
 import type { Mount, Spec } from '../oci/runtime-spec.ts';
 import { parseSecurityOpt } from '../oci/security-opt.ts';
 import { buildSpec } from '../oci/spec/build.ts';
@@ -40,7 +41,11 @@ function networkBatches(context: ContainersContext, record: ContainerRecord): Ne
   return { mode, ...context.bridge.batches(record.endpoint ?? UNCONNECTED) };
 }
 
-export function buildStart(context: ContainersContext, container: Container, waitAttach: boolean): { spec: Spec; plan: Plan } {
+export function buildStart(
+  context: ContainersContext,
+  container: Container,
+  waitAttach: boolean,
+): { spec: Spec; plan: Plan } {
   const { record } = container;
   const { config, hostConfig, id } = record;
   const user = record.user ?? { uid: 0, gid: 0, additionalGids: [], home: '/' };
@@ -68,7 +73,7 @@ export function buildStart(context: ContainersContext, container: Container, wai
     cgroups: context.cgroups,
     network: networkBatches(context, record),
     ...(container.consoleSize === null ? {} : { consoleSize: container.consoleSize }),
-    seccomp: seccompFor(spec, hostConfig.SecurityOpt ?? [], hostConfig.Privileged === true),
+    seccomp: seccompFor(spec.process?.capabilities?.bounding ?? [], hostConfig),
   });
   return { spec, plan };
 }
@@ -105,22 +110,13 @@ export function environment(record: ContainerRecord, user: UserRecord): string[]
 /** What the host's processors have of them, looked up once. */
 const throttlePaths = thermalThrottlePaths(cpus().length).filter((path) => existsSync(path));
 
-const compiled = new Map<string, SeccompProgram>();
-
-/** The default filter depends on the capabilities only: compiled once for each set of them. */
-function seccompFor(spec: Spec, securityOpt: string[], privileged: boolean): SeccompProgram | null {
-  const { seccomp } = parseSecurityOpt(securityOpt);
+/** null: no filter. The compiler keeps what it made of the default policy for each set of capabilities. */
+export function seccompFor(caps: readonly string[], { SecurityOpt, Privileged }: HostConfig): SeccompProgram | null {
+  const { seccomp } = parseSecurityOpt(SecurityOpt ?? []);
   // A privileged container has no filter unless it brings its own, as in Docker.
-  if (seccomp === 'unconfined' || (privileged && seccomp === 'default')) return null;
-  const caps = spec.process?.capabilities?.bounding ?? [];
-  const target = { caps, arch: 'x86_64', kernel: kernelVersion() } as const;
-  if (seccomp !== 'default') return compileSeccomp(parseProfile(seccomp), target);
-  const key = caps.join();
-  const known = compiled.get(key);
-  if (known !== undefined) return known;
-  const program = compileSeccomp(DEFAULT_PROFILE, target);
-  compiled.set(key, program);
-  return program;
+  if (seccomp === 'unconfined' || (Privileged === true && seccomp === 'default')) return null;
+  const profile = seccomp === 'default' ? DEFAULT_PROFILE : parseProfile(seccomp);
+  return compileSeccomp(profile, { caps: [...caps], arch: 'x86_64', kernel: kernelVersion() });
 }
 
 function kernelVersion(): [number, number] {

@@ -19,7 +19,8 @@ export function listContainers(context: ContainersContext, options: ListOptions)
   const { filters } = options;
   checkFilters(filters);
   // A filter on the status, a limit, or an order relative to another container looks at stopped ones too.
-  const all = options.all || options.limit > 0 || ['status', 'exited', 'before', 'since'].some((key) => filters.has(key));
+  const all =
+    options.all || options.limit > 0 || ['status', 'exited', 'before', 'since'].some((key) => filters.has(key));
   const matches = [...context.containers.values()]
     .filter((container) => (all || container.running) && matchesFilters(context, container, filters))
     .toSorted((a, b) => compareNewestFirst(a, b));
@@ -100,13 +101,15 @@ function summary(context: ContainersContext, container: Container): JsonObject {
     State: container.removing ? 'removing' : record.state.status,
     Status: statusText(container),
     HostConfig: { NetworkMode: record.hostConfig.NetworkMode || 'default' },
-    NetworkSettings: { Networks: { [mode]: endpointJson(record.endpoint, mode === 'bridge' ? context.bridge.id : '') } },
+    NetworkSettings: {
+      Networks: { [mode]: endpointJson(record.endpoint, mode === 'bridge' ? context.bridge.id : '') },
+    },
     Mounts: mountsJson(record),
   };
 }
 
 /** "Up 2 minutes", "Exited (0) 3 hours ago", "Created". */
-export function statusText(container: Container): string {
+function statusText(container: Container): string {
   const { state } = container.record;
   const since = (time: string) => humanDuration((Date.now() - Number(parseTimeNs(time) / 1_000_000n)) / 1000);
   if (container.removing) return 'Removal In Progress';

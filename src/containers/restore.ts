@@ -31,7 +31,8 @@ async function restoreOne(context: ContainersContext, container: Container): Pro
     await removeCgroups(context, record.id);
   }
   await rm(directory, { recursive: true, force: true });
-  if (record.hostConfig.AutoRemove === true && record.state.status !== 'created') await removeContainer(context, container);
+  if (record.hostConfig.AutoRemove === true && record.state.status !== 'created')
+    await removeContainer(context, container);
 }
 
 /** True when the container's monitor answered: it runs, or its end is about to be told. */
@@ -42,7 +43,10 @@ async function reconnect(context: ContainersContext, container: Container): Prom
   try {
     container.monitor = await connectMonitor(socket, { stdout: false, stderr: false, events: true, raw: false });
   } catch (thrown) {
-    context.log.warn({ container: record.id, err: thrown }, 'the monitor of a container does not answer; it is taken for dead');
+    context.log.warn(
+      { container: record.id, err: thrown },
+      'the monitor of a container does not answer; it is taken for dead',
+    );
     return false;
   }
   // Nobody is attached any more: a monitor that waited for that goes on.
@@ -63,7 +67,8 @@ function readPid(directory: string): number {
 
 /** Directories and cgroups of containers that the database does not know: a create or remove that a crash cut short. */
 async function removeOrphans(context: ContainersContext): Promise<void> {
-  const unknown = (names: string[]) => names.filter((name) => /^[0-9a-f]{64}$/.test(name) && !context.containers.has(name));
+  const unknown = (names: string[]) =>
+    names.filter((name) => /^[0-9a-f]{64}$/.test(name) && !context.containers.has(name));
   for (const id of unknown(context.snapshots.listContainers())) await context.snapshots.removeContainer(id);
   for (const directory of [context.dataDir, context.runDir]) {
     for (const id of unknown(readdirSync(directory))) {

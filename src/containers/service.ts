@@ -1,5 +1,13 @@
 /** The containers of this engine, as the API asks for them. Each request finds its container and takes its turn on it. */
-import type { AttachOptions, Attachment, ContainersBackend, Filters, JsonObject, LogsOptions, WaitCondition } from '../api/backend.ts';
+import type {
+  AttachOptions,
+  Attachment,
+  ContainersBackend,
+  Filters,
+  JsonObject,
+  LogsOptions,
+  WaitCondition,
+} from '../api/backend.ts';
 import type { Explanation } from '../api/types/explain.ts';
 import { EngineError } from '../errors.ts';
 import type { CreateRequest } from '../oci/container-config.ts';
@@ -80,7 +88,8 @@ export class ContainerService implements ContainersBackend {
 
   async remove(name: string, options: { force: boolean; link: boolean }): Promise<void> {
     const container = this.#find(name);
-    if (options.link) throw new EngineError('NotImplemented', 'removing a link is not supported: isle has no legacy links');
+    if (options.link)
+      throw new EngineError('NotImplemented', 'removing a link is not supported: isle has no legacy links');
     const remove = () => removeRequested(this.context, container, options.force);
     await (options.force ? remove() : container.exclusive(remove));
   }
@@ -111,10 +120,14 @@ export class ContainerService implements ContainersBackend {
       stdout: options.stdout,
       stderr: options.stderr,
     };
-    const attachment = new LiveAttachment(config.Tty === true, streams, () => container.pendingAttachments.delete(attachment));
+    const attachment = new LiveAttachment(config.Tty === true, streams, () =>
+      container.pendingAttachments.delete(attachment),
+    );
     if (options.logs) {
       const logged = { follow: false, since: 0n, until: 0n, timestamps: false, details: false, tail: undefined };
-      await attachment.sendFirst(logStream(this.context, container, { ...logged, stdout: options.stdout, stderr: options.stderr }));
+      await attachment.sendFirst(
+        logStream(this.context, container, { ...logged, stdout: options.stdout, stderr: options.stderr }),
+      );
     }
     if (!options.stream) attachment.finish();
     else if (container.running) await attachment.connect(monitorSocket(this.context, container.record.id));
@@ -150,7 +163,7 @@ export class ContainerService implements ContainersBackend {
     };
     const deleted: string[] = [];
     let SpaceReclaimed = 0;
-    for (const container of [...this.context.containers.values()]) {
+    for (const container of this.context.containers.values()) {
       if (container.running || !wanted(container)) continue;
       SpaceReclaimed += await treeSizeBytes(this.context.snapshots.upperDir(container.record.id));
       await container.exclusive(() => removeRequested(this.context, container, false));

@@ -17,6 +17,7 @@ describe('parseSignal', () => {
   }
 
   for (const text of ['', 'NOPE', '0', '65', '-9', 'RTMIN+31', 'SIGSIGKILL']) {
-    it(`refuses "${text}" by name`, () => assert.throws(() => parseSignal(text), { message: `invalid signal: ${text}` }));
+    it(`refuses "${text}" by name`, () =>
+      assert.throws(() => parseSignal(text), { message: `invalid signal: ${text}` }));
   }
 });

@@ -34,7 +34,11 @@ export async function stopContainer(
 }
 
 /** Sends one signal; SIGKILL also waits for the end, as Docker does. */
-export async function killContainer(context: ContainersContext, container: Container, signal: string | undefined): Promise<void> {
+export async function killContainer(
+  context: ContainersContext,
+  container: Container,
+  signal: string | undefined,
+): Promise<void> {
   const signo = parseSignal(signal || 'SIGKILL');
   const { record } = container;
   if (!container.running) {
@@ -54,8 +58,12 @@ async function killNow(context: ContainersContext, container: Container): Promis
   await signalContainer(container, SIGKILL);
   publish(context, container, 'kill', { signal: String(SIGKILL) });
   if (!(await exited)) {
-    throw new EngineError('System', `container ${container.record.name} did not die within ${KILL_PATIENCE_MS / 1000} s of SIGKILL`, {
-      hint: 'a process in uninterruptible sleep (a hung file system or device) cannot be killed; see /proc/PID/stack',
-    });
+    throw new EngineError(
+      'System',
+      `container ${container.record.name} did not die within ${KILL_PATIENCE_MS / 1000} s of SIGKILL`,
+      {
+        hint: 'a process in uninterruptible sleep (a hung file system or device) cannot be killed; see /proc/PID/stack',
+      },
+    );
   }
 }

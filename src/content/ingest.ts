@@ -17,7 +17,7 @@ interface IngestTarget {
 
 /**
  * One blob on its way in. `offset` bytes have been accepted: after a broken connection the download goes on from there
- * into the same ingest. Nothing is visible in the store before `commit` has resolved; after `abort` nothing is left.
+ * into the same ingest. Nothing is visible in the store before `publish` has resolved; after `abort` nothing is left.
  */
 export class Ingest {
   readonly #target: IngestTarget;
@@ -26,6 +26,7 @@ export class Ingest {
   #batchBytes = 0;
   #offset = 0;
   #closed = false;
+  #verified = false;
 
   constructor(target: IngestTarget) {
     this.#target = target;
@@ -69,9 +70,9 @@ export class Ingest {
     }
   }
 
-  /** Checks size and digest, flushes to the disk and makes the blob visible. A failed check aborts the ingest. */
-  async commit(): Promise<void> {
-    const { digest, size, file, partialPath, finalPath } = this.#target;
+  /** Checks size and digest of what was written. A failed check aborts the ingest. */
+  async verify(): Promise<void> {
+    const { digest, size } = this.#target;
     try {
       if (size !== undefined && this.#offset !== size) {
         throw new EngineError('System', `the blob ${digest} has ${this.#offset} bytes; its descriptor states ${size}`, {
@@ -80,16 +81,26 @@ export class Ingest {
       }
       const actual = `sha256:${this.#hash.digest('hex')}`;
       if (actual !== digest) {
-        throw new EngineError(
-          'System',
-          `filesystem layer verification failed for digest ${digest}: the bytes have ${actual}`,
-          {
-            code: 'EBLOBDIGEST',
-          },
-        );
+        const verdict = `filesystem layer verification failed for digest ${digest}: the bytes have ${actual}`;
+        throw new EngineError('System', verdict, { code: 'EBLOBDIGEST' });
       }
       if (this.#batch.length > 0) await this.#flush();
-      void 0;
+      this.#verified = true;
+    } catch (thrown) {
+      await this.abort();
+      throw thrown;
+    }
+  }
+
+  /**
+   * Flushes a verified blob to the disk and makes it visible. Apart from `verify`, because a flush may take long: it
+   * waits for whatever else the file system has to write.
+   */
+  async publish(): Promise<void> {
+    const { digest, file, partialPath, finalPath } = this.#target;
+    try {
+      if (!this.#verified) throw new EngineError('System', `blob ${digest} was to be published without a check`);
+      await file.datasync();
       await this.#close();
       await rename(partialPath, finalPath);
       await syncDirectory(dirname(finalPath));
@@ -97,6 +108,12 @@ export class Ingest {
       await this.abort();
       throw thrown;
     }
+  }
+
+  /** Verifies and publishes. */
+  async commit(): Promise<void> {
+    await this.verify();
+    await this.publish();
   }
 
   /** Forgets the blob and removes what was written. May be called at any time, also after a failed commit. */

@@ -66,7 +66,11 @@ function networksBackend({ bridge, containers }: BackendParts): NetworksBackend 
   });
   const all = (): JsonObject[] => [
     describe('bridge', 'bridge', bridge.id, {
-      IPAM: { Driver: 'default', Options: null, Config: [{ Subnet: bridge.subnetText, Gateway: bridge.subnet.gateway }] },
+      IPAM: {
+        Driver: 'default',
+        Options: null,
+        Config: [{ Subnet: bridge.subnetText, Gateway: bridge.subnet.gateway }],
+      },
       Containers: bridgeContainers(containers.containers),
       Options: { 'com.docker.network.bridge.name': bridge.name, 'com.docker.network.bridge.default_bridge': 'true' },
     }),
@@ -75,15 +79,23 @@ function networksBackend({ bridge, containers }: BackendParts): NetworksBackend 
   return {
     list: async (filters) => {
       const wanted = (network: JsonObject, key: string, field: string) =>
-        (filters.get(key) ?? []).length === 0 || filters.get(key)?.some((value) => String(network[field]).includes(value)) === true;
-      const known = new Map([['name', 'Name'], ['id', 'Id'], ['driver', 'Driver'], ['scope', 'Scope']]);
+        (filters.get(key) ?? []).length === 0 ||
+        filters.get(key)?.some((value) => String(network[field]).includes(value)) === true;
+      const known = new Map([
+        ['name', 'Name'],
+        ['id', 'Id'],
+        ['driver', 'Driver'],
+        ['scope', 'Scope'],
+      ]);
       for (const key of filters.keys()) {
         if (!known.has(key)) throw new EngineError('InvalidParameter', `invalid filter '${key}'`);
       }
       return all().filter((network) => [...known].every(([key, field]) => wanted(network, key, field)));
     },
     inspect: async (name) => {
-      const found = all().find((network) => network['Name'] === name || network['Id'] === name || String(network['Id']).startsWith(name));
+      const found = all().find(
+        (network) => network['Name'] === name || network['Id'] === name || String(network['Id']).startsWith(name),
+      );
       if (found === undefined) throw new EngineError('NotFound', `network ${name} not found`);
       return found;
     },
@@ -95,7 +107,13 @@ function bridgeContainers(service: ContainerService): JsonObject {
   for (const { record } of service.context.containers.values()) {
     if (record.endpoint === null) continue;
     const { endpointId, macAddress, address, prefixLength } = record.endpoint;
-    attached[record.id] = { Name: record.name, EndpointID: endpointId, MacAddress: macAddress, IPv4Address: `${address}/${prefixLength}`, IPv6Address: '' };
+    attached[record.id] = {
+      Name: record.name,
+      EndpointID: endpointId,
+      MacAddress: macAddress,
+      IPv4Address: `${address}/${prefixLength}`,
+      IPv6Address: '',
+    };
   }
   return attached;
 }

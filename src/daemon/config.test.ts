@@ -36,6 +36,7 @@ describe('parseConfig', () => {
     [['word'], /Unexpected argument 'word'/],
   ];
   for (const [argv, message] of wrong) {
-    it(`refuses ${argv.join(' ').slice(0, 40)} and says why`, () => assert.throws(() => parseConfig(argv, '/'), { message }));
+    it(`refuses ${argv.join(' ').slice(0, 40)} and says why`, () =>
+      assert.throws(() => parseConfig(argv, '/'), { message }));
   }
 });

@@ -67,7 +67,8 @@ export function parseConfig(argv: string[], programDir: string): DaemonConfig | 
   const host = values.host ?? `unix://${join(execRoot, 'isle.sock')}`;
   const socketPath = /^unix:\/\/(\/.+)$/.exec(host)?.[1];
   if (socketPath === undefined) invalid('host', host, 'isled listens on unix://PATH only, with an absolute path');
-  if (Buffer.byteLength(socketPath) > MAX_SOCKET_PATH) invalid('host', host, `the path is longer than ${MAX_SOCKET_PATH} bytes`);
+  if (Buffer.byteLength(socketPath) > MAX_SOCKET_PATH)
+    invalid('host', host, `the path is longer than ${MAX_SOCKET_PATH} bytes`);
   const bridge = values.bridge ?? 'isle0';
   if (!/^[^\s/:]+$/.test(bridge) || bridge.length > MAX_LINK_NAME) {
     invalid('bridge', bridge, `an interface name has 1 to ${MAX_LINK_NAME} characters, without blank, slash or colon`);

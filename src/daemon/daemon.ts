@@ -40,13 +40,25 @@ export async function startDaemon(config: DaemonConfig, log: DaemonLog): Promise
   const releasePidFile = takePidFile(config.pidFile);
   const database = openDatabase(join(config.dataRoot, 'isle.db'));
   const islet = join(config.programDir, 'islet');
-  if (!existsSync(islet)) throw new EngineError('System', `there is no islet program at ${islet}`, { hint: 'run `npm run build`' });
+  if (!existsSync(islet))
+    throw new EngineError('System', `there is no islet program at ${islet}`, { hint: 'run `npm run build`' });
   const launcher = await Launcher.spawn(islet);
   const cgroups = createCgroupBackend(readCgroupLayout());
   await launcher.run({ ops: cgroups.planRoot(config.cgroupParent) });
   const bridge = await BridgeNetwork.open({ name: config.bridge, bip: config.bip, launcher, database });
   const events = new EventBus();
-  const containers = await openContainers({ config, log, database, launcher, cgroups, bridge, events, containersDir, runDir, islet });
+  const containers = await openContainers({
+    config,
+    log,
+    database,
+    launcher,
+    cgroups,
+    bridge,
+    events,
+    containersDir,
+    runDir,
+    islet,
+  });
   const backend = createBackend({ config, containers, events, bridge, engineId: engineId(database), cgroups });
   const server = createApiServer(backend, {
     version: ENGINE_VERSION,
@@ -92,7 +104,7 @@ async function openContainers(parts: Parts): Promise<{ containers: ContainerServ
   const snapshots = new SnapshotStore({ root: join(config.dataRoot, 'snapshots'), isletPath: parts.islet });
   await snapshots.init();
   const content = new ContentStore({ root: join(config.dataRoot, 'content') });
-  await content.init();
+  content.init();
   const images = new ImageService({
     database,
     content,

@@ -2,7 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { EventBus } from './events.ts';
 
-async function take(bus: EventBus, options: Partial<Parameters<EventBus['subscribe']>[0]>, during: () => void): Promise<string[]> {
+async function take(
+  bus: EventBus,
+  options: Partial<Parameters<EventBus['subscribe']>[0]>,
+  during: () => void,
+): Promise<string[]> {
   const stop = new AbortController();
   const stream = bus.subscribe({ since: 0n, until: 0n, filters: new Map(), ...options }, stop.signal);
   during();
@@ -34,7 +38,10 @@ describe('EventBus', () => {
     const bus = new EventBus();
     bus.publish('container', 'create', 'old', {});
     const seen: string[] = [];
-    for await (const message of bus.subscribe({ since: 1n, until: 2n, filters: new Map() }, new AbortController().signal)) {
+    for await (const message of bus.subscribe(
+      { since: 1n, until: 2n, filters: new Map() },
+      new AbortController().signal,
+    )) {
       seen.push(message.Action);
     }
     assert.deepEqual(seen, []);
@@ -56,6 +63,9 @@ describe('EventBus', () => {
 
   it('refuses a filter that it does not know', () => {
     const filters = new Map([['colour', ['red']]]);
-    assert.throws(() => new EventBus().subscribe({ since: 0n, until: 0n, filters }, new AbortController().signal), /invalid filter 'colour'/);
+    assert.throws(
+      () => new EventBus().subscribe({ since: 0n, until: 0n, filters }, new AbortController().signal),
+      /invalid filter 'colour'/,
+    );
   });
 });

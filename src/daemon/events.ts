@@ -30,7 +30,10 @@ export class EventBus {
   }
 
   /** Past events from `since` (if any), then live ones until `until` (if any) or `signal`. Subscribed at the call. */
-  subscribe(options: { since: bigint; until: bigint; filters: Filters }, signal: AbortSignal): AsyncIterable<EventMessage> {
+  subscribe(
+    options: { since: bigint; until: bigint; filters: Filters },
+    signal: AbortSignal,
+  ): AsyncIterable<EventMessage> {
     for (const key of options.filters.keys()) {
       if (!FILTERS.has(key)) throw new EngineError('InvalidParameter', `invalid filter '${key}'`);
     }

@@ -22,12 +22,17 @@ export async function runDaemon(argv: string[]): Promise<number> {
       return 0;
     }
     if (process.getuid?.() !== 0) {
-      throw new EngineError('Forbidden', 'isled needs root: it makes namespaces, mounts and cgroups', { hint: 'run it with sudo' });
+      throw new EngineError('Forbidden', 'isled needs root: it makes namespaces, mounts and cgroups', {
+        hint: 'run it with sudo',
+      });
     }
   } catch (thrown) {
     return report(thrown);
   }
-  const log: DaemonLog = pino({ level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination(2));
+  const log: DaemonLog = pino(
+    { level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    pino.destination(2),
+  );
   process.on('uncaughtException', (err) => {
     log.fatal({ err }, 'isled met an error that nobody handled; containers run on');
     process.exit(1);

@@ -41,6 +41,14 @@ export function plural(count: number, noun: string, many = `${noun}s`): string {
   return `${count} ${count === 1 ? noun : many}`;
 }
 
+/** About how much: "1.9 MiB"; for sizes that nobody chose. */
+export function roughBytes(count: number): string {
+  const power = Math.min(3, Math.floor(Math.log2(Math.max(1, count)) / 10));
+  return power === 0
+    ? plural(count, 'byte')
+    : `${(count / 2 ** (10 * power)).toFixed(1)} ${['KiB', 'MiB', 'GiB'][power - 1] ?? ''}`;
+}
+
 /** 536870912 -> "512 MiB"; what is no whole number of a unit stays in bytes. */
 export function bytes(count: number): string {
   for (const [unit, name] of [

@@ -3,7 +3,7 @@ import type { ExplainLayer, Explanation, Fact } from '../api/types/explain.ts';
 import type { ImageConfig } from '../oci/image-spec.ts';
 import { DEFAULT_CAPABILITIES } from '../security/capabilities.ts';
 import { compileSeccomp, DEFAULT_PROFILE } from '../security/seccomp/index.ts';
-import { bytes, fact, listed, plural } from './fact.ts';
+import { fact, listed, plural, roughBytes } from './fact.ts';
 import { judgeFilter } from './layers/seccomp.ts';
 
 export interface ImageExplainInput {
@@ -51,7 +51,7 @@ function identity({ id, repoTags, repoDigests, config, sizeBytes }: ImageExplain
           ]),
       ...(sizeBytes === undefined
         ? []
-        : [stated('size', bytes(sizeBytes), 'Unpacked, without what it shares with other images taken off.')]),
+        : [stated('size', roughBytes(sizeBytes), 'Unpacked, without what it shares with other images taken off.')]),
     ],
   };
 }
@@ -65,7 +65,7 @@ function layerStack({ config, layerSizes }: ImageExplainInput): ExplainLayer {
     const maker = makers[index]?.created_by?.replace(/\s+/g, ' ').trim();
     return stated(
       `layer ${index + 1}`,
-      [shortDigest(diffId), ...(size === undefined ? [] : [bytes(size)])].join(', '),
+      [shortDigest(diffId), ...(size === undefined ? [] : [roughBytes(size)])].join(', '),
       maker ? `Made by: ${maker.length > 200 ? `${maker.slice(0, 197)}...` : maker}` : 'Its maker left no note.',
     );
   });

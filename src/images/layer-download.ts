@@ -20,7 +20,8 @@ export interface LayerStores {
 }
 
 /**
- * Downloads and unpacks a layer. On failure neither store has it. A download that had been taken up again and then turns
+ * Downloads and unpacks a layer. Resolves when its files are there, with a promise for its blob: that is checked, but its
+ * way to the disk may still take a while, during which the next layer can be worked on. On failure neither store has it. A download that had been taken up again and then turns
  * out to be damaged is tried once more from the start: the two halves may have come from different places.
  */
 export async function downloadLayer(
@@ -29,13 +30,13 @@ export async function downloadLayer(
   request: LayerRequest,
   throttle: Throttle,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<{ published: Promise<void> }> {
   for (let last = false; ; last = true) {
     const stream = new LayerStream({ content, source, request, throttle, signal, retryDelayMs });
     try {
       await stream.unpackInto(layers);
       throttle.status('Pull complete');
-      return;
+      return { published: stream.published };
     } catch (thrown) {
       if (last || !stream.resumed || signal.aborted || !isDamage(thrown)) throw thrown;
     }
@@ -58,6 +59,7 @@ interface StreamOptions {
 
 class LayerStream {
   resumed = false;
+  published: Promise<void> = Promise.resolve();
   readonly #options: StreamOptions;
   #failure: EngineError | undefined;
   #finished = false;
@@ -76,6 +78,8 @@ class LayerStream {
       await layers.unpack({ diffId: request.diffId, source: borrowed, signal });
     } catch (thrown) {
       await this.#settle(bytes, isDamage(thrown));
+      // Published or not, the blob of a layer that failed is garbage; but it has to be at rest to be collected.
+      await this.published.catch(() => undefined);
       throw this.#failure ?? unpackError(thrown);
     }
     await this.#settle(bytes, true);
@@ -128,6 +132,7 @@ class LayerStream {
       this.resumed = true;
       throttle.status(`Retrying in ${seconds} second${seconds === 1 ? '' : 's'}`);
     };
+    let handedOver = false;
     try {
       for await (const chunk of readBlob(source, request.descriptor, { signal, retryDelayMs, onRetry })) {
         const written = ingest.write(chunk);
@@ -138,12 +143,14 @@ class LayerStream {
         await written;
       }
       throttle.status('Verifying Checksum');
-      await ingest.commit();
+      await ingest.verify();
+      this.published = ingest.publish();
+      this.published.catch(() => undefined); // awaited by whoever gets it
+      handedOver = true;
       throttle.status('Download complete');
       throttle.bytes('Extracting', size, size);
     } finally {
-      // After a commit nothing is left to abort.
-      await ingest.abort();
+      if (!handedOver) await ingest.abort();
     }
   }
 }

@@ -59,7 +59,9 @@ export class LayerTransfers {
     source.retain();
     try {
       if (this.#gate.full) emit({ status: 'Waiting' });
-      await this.#gate.run(() => downloadLayer(this.#stores, source, request, new Throttle(emit), signal), signal);
+      const task = () => downloadLayer(this.#stores, source, request, new Throttle(emit), signal);
+      const { published } = await this.#gate.run(task, signal);
+      await published;
     } finally {
       await source.release();
     }

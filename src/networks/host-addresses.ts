@@ -26,7 +26,9 @@ export function parseRoutes(text: string): LinkNetwork[] {
 
 /** The host's own addresses in the text of /proc/net/fib_trie. */
 export function parseLocalAddresses(text: string): string[] {
-  const found = [...text.matchAll(/^ *\|-- (\S+)\n(?: *\/\d+ .*\n)*? *\/32 host LOCAL$/gm)].map(([, address = '']) => address);
+  const found = [...text.matchAll(/^ *\|-- (\S+)\n(?: *\/\d+ .*\n)*? *\/32 host LOCAL$/gm)].map(
+    ([, address = '']) => address,
+  );
   return [...new Set(found)];
 }
 

@@ -20,17 +20,20 @@ export function migrate(db: Database, component: string, steps: readonly string[
   const row = db.prepare('SELECT version FROM schema_versions WHERE component = ?').get(component);
   const current = Number(row?.['version'] ?? 0);
   if (current > steps.length) {
-    throw new EngineError('System', `the database's schema of ${component} is version ${current}; this isle knows ${steps.length}`, {
-      hint: 'start the isle version that wrote it, or a newer one',
-    });
+    throw new EngineError(
+      'System',
+      `the database's schema of ${component} is version ${current}; this isle knows ${steps.length}`,
+      {
+        hint: 'start the isle version that wrote it, or a newer one',
+      },
+    );
   }
   for (let version = current; version < steps.length; version++) {
     transaction(db, () => {
       db.exec(steps[version] ?? '');
-      db.prepare('INSERT INTO schema_versions VALUES (?, ?) ON CONFLICT (component) DO UPDATE SET version = excluded.version').run(
-        component,
-        version + 1,
-      );
+      db.prepare(
+        'INSERT INTO schema_versions VALUES (?, ?) ON CONFLICT (component) DO UPDATE SET version = excluded.version',
+      ).run(component, version + 1);
     });
   }
 }

@@ -3,7 +3,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, wr
 import { chmod, mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { closeSource } from '../archive/decompress.ts';
-import { EngineError } from '../errors.ts';
+import { EngineError, toEngineError } from '../errors.ts';
 import { type OverlayMount, overlayMount } from '../mounts/mount.ts';
 import { orAborted } from './abort.ts';
 import { emptyDirectory } from './islet.ts';
@@ -282,9 +282,9 @@ export class SnapshotStore {
       return { diffId, sizeBytes: layer.sizeBytes, rootOpaque: layer.rootOpaque };
     } catch (error) {
       await this.#purge(temporary).catch((removal: unknown) => {
-        throw new EngineError('System', `cannot remove \`${temporary}\` after a failed unpack`, {
-          cause: new AggregateError([error, removal]),
-        });
+        const { kind, message, hint } = toEngineError(error);
+        const cause = new AggregateError([error, removal]);
+        throw new EngineError(kind, `${message}; and \`${temporary}\` cannot be removed`, { cause, hint });
       });
       throw error;
     }

@@ -12,6 +12,7 @@ import { leftovers } from './leftovers.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/daemon.js', import.meta.url));
 const START_TIMEOUT_MS = 20_000;
+const STOP_TIMEOUT_MS = 15_000;
 
 export interface DaemonOptions {
   /** More of isled's flags. */
@@ -202,9 +203,13 @@ class Daemon implements TestDaemon {
   }
 
   async stop(): Promise<void> {
-    const late = setTimeout(() => this.#child?.kill('SIGKILL'), 30_000);
+    let killed = false;
+    const late = setTimeout(() => {
+      killed = this.#child?.kill('SIGKILL') ?? false;
+    }, STOP_TIMEOUT_MS);
     await this.#end('SIGTERM');
     clearTimeout(late);
+    if (killed) throw new Error(`isled did not end within ${STOP_TIMEOUT_MS} ms of SIGTERM`);
   }
 
   async restart(): Promise<void> {
@@ -225,7 +230,7 @@ class Daemon implements TestDaemon {
     } catch (thrown) {
       problems.push(String(thrown));
     }
-    await this.stop();
+    await this.stop().catch((thrown: unknown) => problems.push(String(thrown)));
     problems.push(...(await this.#settled()));
     const log = this.log().slice(-4000);
     if (problems.length > 0) scrub(leftovers(this.#instance));

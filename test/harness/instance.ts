@@ -59,9 +59,12 @@ export function scrub(found: readonly string[]): void {
   }
 }
 
-/** Removes what outlives a daemon by design: the bridge, the cgroup parents, the directories. */
+/** Removes what outlives a daemon by design: the bridge with its nftables table, the cgroup parents, the directories. */
 export async function releaseInstance(instance: Instance, dataRootIsMounted: boolean): Promise<void> {
   if (existsSync(`/sys/class/net/${instance.bridge}`)) await run('ip', ['link', 'delete', instance.bridge]);
+  const table = `table ip isle-${instance.bridge}`;
+  if ((await run('nft', ['list', 'tables'])).split('\n').includes(table))
+    await run('nft', ['delete', ...table.split(' ')]);
   for (const mount of cgroupMounts()) await removeCgroup(join(mount, instance.cgroupParent));
   if (dataRootIsMounted) await run('umount', [instance.dataRoot]);
   rmSync(instance.root, { recursive: true, force: true });

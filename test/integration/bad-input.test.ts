@@ -31,7 +31,7 @@ describe('bad input', () => {
     },
     {
       title: 'a reference that is none',
-      ask: () => create({ Image: 'UPPER/case' }),
+      ask: () => create({ Image: 'Upper' }),
       status: 400,
       message: /invalid reference format/,
     },

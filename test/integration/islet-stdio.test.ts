@@ -32,12 +32,17 @@ it('tells a death by signal as 128 and the signal', async () => {
 
 it('delivers a signal that the program handles, and refuses one that does not exist', async () => {
   await using box = await IsletBox.open();
-  const container = await box.start({ argv: shell('trap "echo got; exit 3" TERM; echo ready; while :; do sleep 0.05; done') });
+  const container = await box.start({
+    argv: shell('trap "echo got; exit 3" TERM; echo ready; while :; do sleep 0.05; done'),
+  });
   await until('the trap is set', () => readFileSync(container.logPath, 'utf8').includes('ready'));
   await assert.rejects(container.events.signal(9999), { code: 'EINVAL' });
   await container.events.signal(15);
   assert.equal((await container.end()).exitCode, 3);
-  assert.deepEqual(readLog(container.logPath).map((line) => line.log), ['ready\n', 'got\n']);
+  assert.deepEqual(
+    readLog(container.logPath).map((line) => line.log),
+    ['ready\n', 'got\n'],
+  );
 });
 
 it('gives the program its arguments and environment and nothing else', async () => {
@@ -87,7 +92,12 @@ it('keeps all output for a client that attaches after the start, when the plan s
   const client = await connectMonitor(container.socket, OUTPUT);
   assert.equal((await collect(client, 1)).toString(), expected);
   await container.end();
-  assert.equal(readLog(container.logPath).map((line) => line.log).join(''), expected);
+  assert.equal(
+    readLog(container.logPath)
+      .map((line) => line.log)
+      .join(''),
+    expected,
+  );
 });
 
 it('reads output without an attached client when it is told to go on', async () => {
@@ -145,7 +155,10 @@ it('ends stdin with its client when the container was made so', async () => {
 
 it('keeps stdin open after its client when the container was made so', async () => {
   await using box = await IsletBox.open();
-  const container = await box.start({ argv: shell('while read line; do echo "<$line>"; done'), flags: MONITOR_FLAGS.openStdin });
+  const container = await box.start({
+    argv: shell('while read line; do echo "<$line>"; done'),
+    flags: MONITOR_FLAGS.openStdin,
+  });
   const logged = (text: string) => () => readFileSync(container.logPath, 'utf8').includes(text);
   for (const word of ['one', 'two']) {
     const client = await connectMonitor(container.socket, OUTPUT);
@@ -177,14 +190,26 @@ it('writes the log as Docker does: escapes, invalid UTF-8, long lines, no newlin
   const container = await box.start({ argv: shell(script), mounts });
   await container.end();
   const raw = readFileSync(container.logPath, 'utf8').split('\n');
-  assert.match(raw[0] ?? '', /^\{"log":"\\u003ca href=\\"x\\"\\u003e\\u0026\\u0009\\\\\\r\\n","stream":"stdout","time":"/);
+  assert.match(
+    raw[0] ?? '',
+    /^\{"log":"\\u003ca href=\\"x\\"\\u003e\\u0026\\u0009\\\\\\r\\n","stream":"stdout","time":"/,
+  );
   assert.match(raw[0] ?? '', /"time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,8}[1-9])?Z"\}$/);
   assert.match(raw[1] ?? '', /^\{"log":"café \\ufffd\\ufffd\\ufffd \\u2028\\n",/);
   const lines = readLog(container.logPath);
   assert.equal(lines[2]?.log, '\n');
-  assert.deepEqual(lines.slice(3).map(({ log }) => log.length), [16384, 16384, 7233, 10]);
+  assert.deepEqual(
+    lines.slice(3).map(({ log }) => log.length),
+    [16384, 16384, 7233, 10],
+  );
   assert.equal(new Set(lines.slice(3, 6).map(({ time }) => time)).size, 1, 'pieces of one line have one time');
-  assert.equal(lines.slice(3).map(({ log }) => log).join(''), `${'x'.repeat(40000)}\nno newline`);
+  assert.equal(
+    lines
+      .slice(3)
+      .map(({ log }) => log)
+      .join(''),
+    `${'x'.repeat(40000)}\nno newline`,
+  );
 });
 
 function nullDevice(path: string, minor: number) {

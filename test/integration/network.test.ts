@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { eventually } from '../harness/command.ts';
 import { startWorld, type World } from '../harness/world.ts';
+import { startWorldBeyond } from '../harness/world-beyond.ts';
 
 describe('network', () => {
   let world: World;
@@ -78,6 +79,13 @@ describe('network', () => {
     } finally {
       server.close();
     }
+  });
+
+  it('carries a container to the world beyond the host, under the address of the host', async () => {
+    const { daemon, busybox } = world;
+    await using beyond = await startWorldBeyond();
+    const reached = await daemon.ok(['run', '--rm', busybox, 'timeout', '9', 'wget', '-qO-', beyond.url]);
+    assert.equal(reached, beyond.hostAddress, 'the peer that the server saw');
   });
 
   it('gives every container another address, and gives freed ones again', async () => {

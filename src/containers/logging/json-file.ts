@@ -13,7 +13,7 @@ const CHUNK_BYTES = 64 * 1024;
 const NEWLINE = 0x0a;
 
 /** Where the last `count` lines begin, in bytes from the start; 0 when there are fewer. */
-export async function tailOffset(file: FileHandle, sizeBytes: number, count: number): Promise<number> {
+async function tailOffset(file: FileHandle, sizeBytes: number, count: number): Promise<number> {
   if (count <= 0) return sizeBytes;
   const chunk = Buffer.alloc(CHUNK_BYTES);
   let seen = 0;
@@ -33,7 +33,11 @@ export async function tailOffset(file: FileHandle, sizeBytes: number, count: num
  * The complete lines from `offset` on. At the end of the file `more()` decides: true, look again; false, done.
  * A last line without a newline is one that the monitor is still writing: it is read when it is whole.
  */
-export async function* readLines(path: string, tail: number | undefined, more: () => Promise<boolean>): AsyncGenerator<LogLine> {
+export async function* readLines(
+  path: string,
+  tail: number | undefined,
+  more: () => Promise<boolean>,
+): AsyncGenerator<LogLine> {
   await using file = await open(path, 'r');
   const { size } = await file.stat();
   let offset = tail === undefined ? 0 : await tailOffset(file, size, tail);

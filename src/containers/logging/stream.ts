@@ -26,7 +26,12 @@ export function logStream(context: ContainersContext, container: Container, opti
   return Readable.from(lines(logPath(context, record.id), container, options, format), { objectMode: false });
 }
 
-async function* lines(path: string, container: Container, options: LogsOptions, format: LineFormat): AsyncGenerator<Uint8Array> {
+async function* lines(
+  path: string,
+  container: Container,
+  options: LogsOptions,
+  format: LineFormat,
+): AsyncGenerator<Uint8Array> {
   const change = new ChangeNotice(path);
   let last = false;
   const more = async () => {

@@ -8,11 +8,11 @@ import type { LayerInput } from '../types.ts';
 const MODES: Readonly<Record<string, string>> = { '0': 'off', '1': 'strict', '2': 'filter' };
 
 /** Calls a newcomer should know about, with what refusing them prevents. */
-const NOTABLE: readonly string[] = [
-  ...['mount', 'umount2', 'unshare', 'setns', 'pivot_root', 'open_by_handle_at', 'ptrace', 'bpf', 'perf_event_open'],
-  ...['init_module', 'finit_module', 'delete_module', 'kexec_load', 'reboot', 'swapon', 'settimeofday', 'iopl', 'acct'],
-  ...['keyctl', 'add_key', 'userfaultfd', 'io_uring_setup', 'quotactl', 'syslog', 'clone3'],
-];
+const NOTABLE: readonly string[] = `
+  mount umount2 unshare setns pivot_root open_by_handle_at ptrace bpf perf_event_open init_module finit_module delete_module
+  kexec_load reboot swapon settimeofday iopl acct keyctl add_key userfaultfd io_uring_setup quotactl syslog clone3`
+  .trim()
+  .split(/\s+/);
 
 export interface Judgement {
   readonly total: number;

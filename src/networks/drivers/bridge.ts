@@ -7,7 +7,14 @@ import type { Launcher } from '../../runtime/executor.ts';
 import { NETNS_FD } from '../../runtime/plan/compile.ts';
 import type { PlanOp } from '../../runtime/plan/table.ts';
 import { hostAddresses, hostNetworks } from '../host-addresses.ts';
-import { AddressAllocator, formatAddress, overlaps, parseAddress, parseSubnet, type Subnet } from '../ipam/allocator.ts';
+import {
+  AddressAllocator,
+  formatAddress,
+  overlaps,
+  parseAddress,
+  parseSubnet,
+  type Subnet,
+} from '../ipam/allocator.ts';
 import { addAddress, addRoute, batch, createBridge, loopbackUp, setUp, vethToNetns } from '../netlink/index.ts';
 import { masqueradeBatch } from '../nftables/masquerade.ts';
 
@@ -59,7 +66,8 @@ export class BridgeNetwork {
     migrate(database, 'networks', MIGRATIONS);
     const exists = existsSync(`/sys/class/net/${name}`);
     const subnet = exists ? existingSubnet(name, bip) : chooseSubnet(bip);
-    if (!exists) await launcher.run({ ops: [routeOp(createBridge({ name, mac: macOf(subnet.gateway), mtu: DEFAULT_MTU }))] });
+    if (!exists)
+      await launcher.run({ ops: [routeOp(createBridge({ name, mac: macOf(subnet.gateway), mtu: DEFAULT_MTU }))] });
     const ifindex = Number(readFileSync(`/sys/class/net/${name}/ifindex`, 'utf8'));
     if (!exists) {
       const address = `${subnet.gateway}/${subnet.prefixLength}`;
@@ -145,7 +153,7 @@ function masqueradeOp(bridge: string, subnet: Subnet): PlanOp {
 }
 
 /** 02:42 and the address, as Docker made them: unique on the bridge because the address is. */
-export function macOf(address: string): string {
+function macOf(address: string): string {
   const bytes = [0x02, 0x42, ...address.split('.').map(Number)];
   return bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(':');
 }
@@ -159,9 +167,13 @@ function existingSubnet(name: string, bip: string | undefined): Subnet {
   }
   const asked = bip === undefined ? subnet : parseSubnet(bip);
   if (asked.gateway !== subnet.gateway || asked.prefixLength !== subnet.prefixLength) {
-    throw new EngineError('Conflict', `the bridge ${name} has the address ${subnet.gateway}/${subnet.prefixLength}, not ${bip}`, {
-      hint: 'start with that --bip, or delete the bridge when no container uses it',
-    });
+    throw new EngineError(
+      'Conflict',
+      `the bridge ${name} has the address ${subnet.gateway}/${subnet.prefixLength}, not ${bip}`,
+      {
+        hint: 'start with that --bip, or delete the bridge when no container uses it',
+      },
+    );
   }
   return subnet;
 }
@@ -184,9 +196,13 @@ function chooseSubnet(bip: string | undefined): Subnet {
     ...Array.from({ length: 15 }, (_, index) => `172.${17 + index}.0.1/16`),
     ...Array.from({ length: 16 }, (_, index) => `192.168.${16 * index}.1/20`),
   ];
-  const free = candidates.map((cidr) => parseSubnet(cidr)).find((candidate) => !held.some((network) => overlaps(network, candidate)));
+  const free = candidates
+    .map((cidr) => parseSubnet(cidr))
+    .find((candidate) => !held.some((network) => overlaps(network, candidate)));
   if (free === undefined) {
-    throw new EngineError('Unavailable', 'every private subnet overlaps a network of this host', { hint: 'choose one with --bip' });
+    throw new EngineError('Unavailable', 'every private subnet overlaps a network of this host', {
+      hint: 'choose one with --bip',
+    });
   }
   return free;
 }

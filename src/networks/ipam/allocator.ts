@@ -28,13 +28,19 @@ export function parseSubnet(cidr: string): Subnet {
   const [address = '', length = ''] = cidr.split('/');
   const prefixLength = Number(length);
   if (!/^\d{1,2}$/.test(length) || prefixLength < 8 || prefixLength > 30) {
-    throw new EngineError('InvalidParameter', `"${cidr}" is not an address with a prefix length from 8 to 30, such as 172.17.0.1/16`);
+    throw new EngineError(
+      'InvalidParameter',
+      `"${cidr}" is not an address with a prefix length from 8 to 30, such as 172.17.0.1/16`,
+    );
   }
   const size = 2 ** (32 - prefixLength);
   const gateway = parseAddress(address);
   const base = gateway - (gateway % size);
   if (gateway === base || gateway === base + size - 1) {
-    throw new EngineError('InvalidParameter', `"${cidr}": ${address} is the network's own or its broadcast address; give one between them`);
+    throw new EngineError(
+      'InvalidParameter',
+      `"${cidr}": ${address} is the network's own or its broadcast address; give one between them`,
+    );
   }
   return { gateway: formatAddress(gateway), prefixLength, base, size };
 }

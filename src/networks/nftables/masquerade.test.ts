@@ -42,6 +42,9 @@ describe('masqueradeBatch', () => {
 
 describe('removeTableBatch', () => {
   it('deletes one table by name', () => {
-    assert.deepEqual(messages(removeTableBatch('isle-t')).map(([type]) => type), [0x10, 0xa02, 0x11]);
+    assert.deepEqual(
+      messages(removeTableBatch('isle-t')).map(([type]) => type),
+      [0x10, 0xa02, 0x11],
+    );
   });
 });

@@ -61,25 +61,11 @@ function naive(
   return 'errno 1';
 }
 
-const TELLING_VALUES = [
-  ...[
-    0n,
-    1n,
-    8n,
-    37n,
-    38n,
-    39n,
-    40n,
-    41n,
-    0x20000n,
-    0x20008n,
-    0xffffffffn,
-    0xffffffffffffffffn,
-    0x10000000n,
-    0x1200011n,
-  ],
-  ...[0x7e020000n, 0x80000000n, 0x100000028n, 0x100000000n, 0xffffffff00000026n],
-];
+const TELLING_VALUES =
+  `0 1 8 37 38 39 40 41 0x20000 0x20008 0xffffffff 0xffffffffffffffff 0x10000000 0x1200011 0x7e020000
+  0x80000000 0x100000028 0x100000000 0xffffffff00000026`
+    .split(/\s+/)
+    .map(BigInt);
 
 function assertSameAsNaive(profile: SeccompProfile, where: SeccompContext): void {
   const filter = loadFilter(compileSeccomp(profile, where).filter);

@@ -9,7 +9,7 @@ import { DATA_ARCH, DATA_ARGS, DATA_NR, JMP_JEQ_K, JMP_JGE_K, JMP_JGT_K, RET_KIL
 import { type Comparison, decide, type Decision, type Range } from './decisions.ts';
 import { returnValue, type SeccompContext, selectArches, selectRules } from './select.ts';
 import { AUDIT_ARCH_I386, AUDIT_ARCH_X86_64, X32_BIT } from './syscalls.ts';
-import type { SeccompFlag, SeccompProfile, SeccompProgram } from './types.ts';
+import type { SeccompFlag, SeccompOperator, SeccompProfile, SeccompProgram } from './types.ts';
 
 export type { SeccompContext } from './select.ts';
 
@@ -66,30 +66,23 @@ function above(asm: BackwardAssembler, arg: Comparison, code: number, yes: Targe
 
 const ALL_BITS = 0xffff_ffff_ffff_ffffn;
 
-function compare(asm: BackwardAssembler, arg: Comparison, yes: Target, no: Target): Target {
-  switch (arg.op) {
-    case 'SCMP_CMP_EQ':
-      return equal(asm, arg, ALL_BITS, arg.value, yes, no);
-    case 'SCMP_CMP_NE':
-      return equal(asm, arg, ALL_BITS, arg.value, no, yes);
-    case 'SCMP_CMP_MASKED_EQ':
-      return equal(asm, arg, arg.value, arg.valueTwo & arg.value, yes, no);
-    case 'SCMP_CMP_GT':
-      return above(asm, arg, JMP_JGT_K, yes, no);
-    case 'SCMP_CMP_GE':
-      return above(asm, arg, JMP_JGE_K, yes, no);
-    case 'SCMP_CMP_LT':
-      return above(asm, arg, JMP_JGE_K, no, yes);
-    case 'SCMP_CMP_LE':
-      return above(asm, arg, JMP_JGT_K, no, yes);
-  }
-}
+type Emit = (asm: BackwardAssembler, arg: Comparison, yes: Target, no: Target) => Target;
+
+const COMPARE: Readonly<Record<SeccompOperator, Emit>> = {
+  SCMP_CMP_EQ: (asm, arg, yes, no) => equal(asm, arg, ALL_BITS, arg.value, yes, no),
+  SCMP_CMP_NE: (asm, arg, yes, no) => equal(asm, arg, ALL_BITS, arg.value, no, yes),
+  SCMP_CMP_MASKED_EQ: (asm, arg, yes, no) => equal(asm, arg, arg.value, arg.valueTwo & arg.value, yes, no),
+  SCMP_CMP_GT: (asm, arg, yes, no) => above(asm, arg, JMP_JGT_K, yes, no),
+  SCMP_CMP_GE: (asm, arg, yes, no) => above(asm, arg, JMP_JGE_K, yes, no),
+  SCMP_CMP_LT: (asm, arg, yes, no) => above(asm, arg, JMP_JGE_K, no, yes),
+  SCMP_CMP_LE: (asm, arg, yes, no) => above(asm, arg, JMP_JGT_K, no, yes),
+};
 
 function emitDecision(asm: BackwardAssembler, decision: Decision): Target {
   let next: Target = { returns: decision.otherwise };
   for (const { when, returns } of decision.cases.toReversed()) {
     let target: Target = { returns };
-    for (const arg of when.toReversed()) target = compare(asm, arg, target, next);
+    for (const arg of when.toReversed()) target = COMPARE[arg.op](asm, arg, target, next);
     next = target;
   }
   return next;

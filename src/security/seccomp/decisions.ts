@@ -5,7 +5,7 @@ import { INT_ARGUMENTS, type KnownArch, MULTIPLEXED, SYSCALLS } from './syscalls
 import type { SeccompArg, SeccompProfile, SeccompRule } from './types.ts';
 
 const ENOSYS = 38;
-export const RETURN_ENOSYS = RET_ERRNO | ENOSYS;
+const RETURN_ENOSYS = RET_ERRNO | ENOSYS;
 
 /** An argument comparison; `narrow` compares only the lower 32 bits, which are all that the kernel looks at. */
 export interface Comparison extends SeccompArg {

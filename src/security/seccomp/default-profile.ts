@@ -233,7 +233,7 @@ export const DEFAULT_PROFILE: SeccompProfile = {
   ],
 };
 
-/** Why a call of the default policy needs a capability; undefined for other calls. For `explain`. */
+/** Which capability lets a call of the default policy through, and why; the narrowest if there are several, undefined for other calls. */
 export function capabilityFor(name: string): { cap: string; why: string } | undefined {
-  return WITH_CAPABILITY.find((group) => words(group.names).includes(name));
+  return WITH_CAPABILITY.findLast((group) => words(group.names).includes(name));
 }

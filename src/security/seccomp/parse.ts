@@ -83,11 +83,16 @@ function stringOf(value: Json | undefined, where: string): string {
   return typeof value === 'string' ? value : fail(where, 'must be a string');
 }
 
+/** A value as it was written; bigint is no JSON value to JSON.stringify. */
+function shown(value: Json): string {
+  return typeof value === 'bigint' ? String(value) : JSON.stringify(value);
+}
+
 function wordOf<T extends string>(known: readonly T[], kind: string): (value: Json | undefined, where: string) => T {
   return (value, where) => {
     const found = known.find((word) => word === value);
     if (found !== undefined) return found;
-    const given = value === undefined ? 'is missing' : `${JSON.stringify(String(value))} is not a ${kind}`;
+    const given = value === undefined ? 'is missing' : `${shown(value)} is not a ${kind}`;
     return fail(where, `${given}; known are ${known.join(', ')}`);
   };
 }

@@ -29,11 +29,17 @@ const ALU_RSH_K = 0x74;
 /** JEQ, JGT, JGE, JSET with K and with X. */
 const CONDITIONAL_JUMPS: ReadonlySet<number> = new Set([0x15, 0x1d, 0x25, 0x2d, 0x35, 0x3d, 0x45, 0x4d]);
 
-/** What seccomp_check_filter (kernel/seccomp.c) allows besides loads: ADD SUB MUL DIV OR AND XOR LSH RSH with K and X, NEG, TAX, TXA. */
-const PLAIN: ReadonlySet<number> = new Set([
-  ...[0x04, 0x0c, 0x14, 0x1c, 0x24, 0x2c, 0x34, 0x3c, 0x44, 0x4c, 0x54, 0x5c, 0xa4, 0xac, 0x64, 0x6c, 0x74, 0x7c],
-  ...[0x84, 0x07, 0x87, RET_K, RET_A, LD_IMM, LDX_IMM, LD_W_LEN, LDX_W_LEN],
-]);
+/** ADD SUB MUL DIV OR AND XOR with K and X, LSH and RSH likewise, NEG; no MOD. */
+const CALCULATIONS = [
+  0x04, 0x0c, 0x14, 0x1c, 0x24, 0x2c, 0x34, 0x3c, 0x44, 0x4c, 0x54, 0x5c, 0xa4, 0xac, 0x64, 0x6c, 0x74, 0x7c, 0x84,
+];
+const TAX = 0x07;
+const TXA = 0x87;
+
+/** What seccomp_check_filter (kernel/seccomp.c) allows without a condition of its own. */
+const PLAIN: ReadonlySet<number> = new Set(
+  CALCULATIONS.concat([TAX, TXA, RET_K, RET_A, LD_IMM, LDX_IMM, LD_W_LEN, LDX_W_LEN]),
+);
 
 function refuse(index: number, problem: string): never {
   throw new EngineError('InvalidParameter', `seccomp filter: instruction ${index}: ${problem}`, { code: 'EINVAL' });

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Fact } from '../api/types/explain.ts';
+import type { Linux } from '../oci/runtime-spec.ts';
+import { explainContainer } from './container.ts';
+import { CONTAINER, RUNNING } from './testdata/running.ts';
+import type { ContainerExplainInput, KernelText } from './types.ts';
+
+const layer = (input: ContainerExplainInput, name: string) =>
+  explainContainer(input).layers.find((candidate) => candidate.name === name) ?? assert.fail(name);
+const summary = (facts: readonly Fact[]) =>
+  facts.map(({ what, asked, enforced, holds }) => [what, asked, enforced, holds]);
+const linux = (change: Partial<Linux>) => ({ ...CONTAINER.spec, linux: { ...CONTAINER.spec.linux, ...change } });
+
+describe('explaining other kinds of containers', () => {
+  it('reads the limits of cgroup v2 in its own units', () => {
+    const v2 = (name: string, text: string): KernelText => ({
+      path: `/sys/fs/cgroup/isle/4bd1/${name}`,
+      text: `${text}\n`,
+    });
+    const cgroupFiles = {
+      memoryLimit: v2('memory.max', '67108864'),
+      memorySwapLimit: v2('memory.swap.max', '67108864'),
+      cpuMax: v2('cpu.max', '50000 100000'),
+      cpuWeight: v2('cpu.weight', '59'),
+      pidsLimit: v2('pids.max', 'max'),
+    };
+    const resources = {
+      memory: { limit: 67108864, swap: 134217728 },
+      cpu: { quota: 50000, period: 100000, shares: 512 },
+    };
+    const facts = layer(
+      { ...CONTAINER, spec: linux({ resources }), kernel: { ...RUNNING, cgroupFiles } },
+      'cgroups',
+    ).facts;
+    assert.deepEqual(summary(facts.slice(1)), [
+      ['memory limit', '64 MiB', '64 MiB', true],
+      ['swap limit', '64 MiB', '64 MiB', true],
+      ['CPU limit', '0.5 CPUs (50000 of every 100000 µs)', '0.5 CPUs (50000 of every 100000 µs)', true],
+      ['CPU shares', '512, as weight 59', '512, as weight 59', true],
+      ['process limit', 'no limit', 'no limit', true],
+    ]);
+  });
+
+  it('knows the value that cgroup v1 prints for "no limit", and whole pages', () => {
+    const file = (text: string) => ({ memoryLimit: { path: '/m', text } });
+    const memory = (limit: number | undefined, text: string) =>
+      layer(
+        {
+          ...CONTAINER,
+          spec: linux({ resources: limit === undefined ? {} : { memory: { limit } } }),
+          kernel: { ...RUNNING, cgroupFiles: file(text) },
+        },
+        'cgroups',
+      ).facts.find((fact) => fact.what === 'memory limit')?.holds;
+    assert.equal(memory(undefined, '9223372036854771712\n'), true);
+    assert.equal(memory(10_000_000, '9998336\n'), true, 'the kernel rounds down to pages');
+    assert.equal(memory(10_000_000, '9994240\n'), false);
+    assert.equal(memory(undefined, '1048576\n'), false);
+  });
+
+  it('says which controllers the host does not have instead of claiming a limit', () => {
+    const [, limit] = layer({ ...CONTAINER, kernel: { ...RUNNING, cgroupFiles: {} } }, 'cgroups').facts;
+    assert.deepEqual([limit?.enforced, limit?.holds, limit?.source], [null, null, 'no memory controller on this host']);
+  });
+
+  it("tells that host networking is the host's", () => {
+    const namespaces = (CONTAINER.spec.linux?.namespaces ?? []).filter((namespace) => namespace.type !== 'network');
+    const input = {
+      ...CONTAINER,
+      spec: linux({ namespaces }),
+      network: null,
+      kernel: { ...RUNNING, namespaces: { ...RUNNING.namespaces, net: RUNNING.hostNamespaces.net ?? '' } },
+    };
+    assert.match(layer(input, 'network').summary, /shares the host's network/);
+    const fact = layer(input, 'namespaces').facts.find((candidate) => candidate.what === 'network namespace');
+    assert.equal(fact?.asked, "the host's");
+    assert.equal(fact?.holds, true);
+  });
+
+  it('expects nothing but loopback without a network', () => {
+    const none = {
+      ...RUNNING,
+      interfaces: { path: '/proc/4711/net/dev', text: 'a\nb\n lo: 0\n' },
+      fibTrie: { path: '/f', text: '' },
+    };
+    assert.deepEqual(
+      layer({ ...CONTAINER, network: null, kernel: none }, 'network').facts.map((fact) => fact.holds),
+      [true, true],
+    );
+    assert.deepEqual(
+      layer({ ...CONTAINER, network: null }, 'network').facts.map((fact) => fact.holds),
+      [false, false],
+    );
+  });
+
+  it('warns in words of a container without a filter', () => {
+    const plan = { ops: CONTAINER.plan.ops.filter((operation) => operation.op !== 'seccomp') };
+    const { facts } = layer(
+      { ...CONTAINER, plan, kernel: { ...RUNNING, status: RUNNING.status.replace('Seccomp:\t2', 'Seccomp:\t0') } },
+      'seccomp',
+    );
+    assert.deepEqual(summary(facts), [['seccomp mode', 'off', 'off', true]]);
+    assert.match(facts[0]?.why ?? '', /can be an escape/);
+  });
+
+  it('expects no capability to work for a user other than root, and all devices for a privileged container', () => {
+    const process = CONTAINER.spec.process ?? assert.fail('no process');
+    const spec = {
+      ...linux({ resources: { devices: [{ allow: true, access: 'rwm' }] } }),
+      process: { ...process, user: { uid: 1000, gid: 1000 }, noNewPrivileges: true },
+    };
+    const facts = layer({ ...CONTAINER, spec, kernel: null }, 'capabilities').facts;
+    assert.deepEqual(
+      facts.map((fact) => fact.asked.split(':')[0]),
+      ['14', 'none', 'none', 'none', 'none'],
+    );
+    const devices = layer({ ...CONTAINER, spec }, 'devices').facts.at(-1);
+    assert.equal(devices?.asked, 'a *:* rwm');
+    assert.equal(devices?.holds, false);
+  });
+
+  it('shows the label of a security module where there is one', () => {
+    const label = { path: '/proc/4711/attr/current', text: 'docker-default (enforce)\n' };
+    const fact = layer({ ...CONTAINER, kernel: { ...RUNNING, label } }, 'process').facts.at(-1);
+    assert.deepEqual([fact?.what, fact?.enforced], ['security label', 'docker-default (enforce)']);
+  });
+});
