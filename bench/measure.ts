@@ -14,6 +14,24 @@ export interface Result {
   timesMs: number[];
 }
 
+/** Those that can do one run here; of the others it is printed why not. The first one has to work. */
+export async function thatWork(candidates: readonly Candidate[]): Promise<Candidate[]> {
+  const working: Candidate[] = [];
+  for (const [index, candidate] of candidates.entries()) {
+    try {
+      await candidate.run();
+      await candidate.reset?.();
+      working.push(candidate);
+    } catch (thrown) {
+      if (index === 0) throw thrown;
+      console.log(
+        `Not measured: ${candidate.name}. ${thrown instanceof Error ? thrown.message.trim() : String(thrown)}\n`,
+      );
+    }
+  }
+  return working;
+}
+
 /** One unmeasured round first, then `rounds` rounds; within a round each candidate runs once. */
 export async function inTurns(candidates: readonly Candidate[], rounds: number): Promise<Result[]> {
   const results = candidates.map(({ name }): Result => ({ name, timesMs: [] }));

@@ -2,17 +2,23 @@
  * Container start: `docker run --rm IMAGE true` from the command to its exit, and bare OCI runtimes with a bundle.
  * Usage: bench/start.ts [--rounds N]
  */
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { busyboxImage } from '../test/fixtures/images.ts';
 import { type Finished, run } from '../test/harness/command.ts';
+import { removeCgroups } from '../test/harness/instance.ts';
 import { startWorld, type World } from '../test/harness/world.ts';
-import { type Candidate, formatResults, inTurns, numberOption } from './measure.ts';
+import { apiRunner } from './api-run.ts';
+import { type Candidate, formatResults, inTurns, numberOption, thatWork } from './measure.ts';
 import { makeBundle } from './peers/bundle.ts';
 import { type Dockerd, startDockerd } from './peers/dockerd.ts';
 import { explainMissing, findProgram } from './peers/find.ts';
+import { preparePodman } from './peers/podman.ts';
+import { unmountBelow } from './peers/unmount.ts';
 
+const PODMAN_CGROUP = 'isle-bench-podman';
 const ROUNDS = numberOption('rounds', 20);
 
 async function check(what: string, finished: Promise<Finished>): Promise<void> {
@@ -20,26 +26,27 @@ async function check(what: string, finished: Promise<Finished>): Promise<void> {
   if (code !== 0) throw new Error(`${what} ended with ${code}: ${stderr}`);
 }
 
-/** Podman has no daemon; its roots are ours. Its own network needs helpers, so it takes part without a network only. */
-async function podman(directory: string): Promise<Candidate[]> {
-  const program = findProgram('podman');
-  if (program === null) return [];
-  const layout = await busyboxImage();
-  const roots = [
-    '--root',
-    join(directory, 'root'),
-    '--runroot',
-    join(directory, 'run'),
-    '--cgroup-manager',
-    'cgroupfs',
+async function podmanRun(directory: string, image: string): Promise<Candidate[]> {
+  const podman = await preparePodman(directory, image);
+  if (podman === null) return [];
+  // Its default limits cannot be raised to on a machine whose root lacks CAP_SYS_RESOURCE.
+  const flags = [
+    '--rm',
+    '--network',
+    'none',
+    '--cgroup-parent',
+    `/${PODMAN_CGROUP}`,
+    '--ulimit',
+    'nofile=1024:2048',
+    '--ulimit',
+    'nproc=1024:2048',
   ];
-  const options = { timeoutMs: 120_000 };
-  await check('podman pull', run(program, [...roots, 'pull', '-q', `oci:${layout}`], options));
-  const { stdout } = await run(program, [...roots, 'images', '-q'], options);
-  const image = stdout.trim();
-  const args = [...roots, 'run', '--rm', '--network', 'none', image, 'true'];
-  return [{ name: 'podman', run: () => check('podman', run(program, args, options)) }];
+  const start = () => check('podman', podman.run('run', ...flags, image, 'true'));
+  return [{ name: 'podman', run: start }];
 }
+
+/** crun refuses hybrid cgroups, which isle and runc handle: there it runs in a mount namespace that hides the unified ones. */
+const HIDING = ['unshare', '--mount', 'sh', '-c', 'umount "$0" && exec "$@"'];
 
 async function runtimes(directory: string): Promise<Candidate[]> {
   const candidates: Candidate[] = [];
@@ -48,9 +55,15 @@ async function runtimes(directory: string): Promise<Candidate[]> {
     if (program === null) continue;
     const bundle = join(directory, name);
     await makeBundle(program, await busyboxImage(), bundle);
+    const unified = '/sys/fs/cgroup/unified';
+    const hide = name === 'crun' && existsSync(unified);
+    const [command = '', ...prefix] = hide ? [...HIDING, unified, program] : [program];
     let count = 0;
-    const start = () => check(name, run(program, ['run', '--bundle', bundle, `isle-bench-${process.pid}-${count++}`]));
-    candidates.push({ name: `${name}, bare, with a bundle`, run: start });
+    const id = () => `isle-bench-${process.pid}-${count++}`;
+    candidates.push({
+      name: `${name} run, with a bundle${hide ? ' (through unshare)' : ''}`,
+      run: () => check(name, run(command, [...prefix, 'run', '--bundle', bundle, id()])),
+    });
   }
   return candidates;
 }
@@ -65,18 +78,35 @@ function dockerRun(world: World, dockerd: Dockerd | null, flags: string[]): Cand
 async function main(): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), 'isle-bench-'));
-  stack.defer(() => rm(directory, { recursive: true, force: true }));
+  stack.defer(async () => {
+    await unmountBelow(directory);
+    await removeCgroups(PODMAN_CGROUP);
+    await rm(directory, { recursive: true, force: true });
+  });
   const world = stack.use(await startWorld());
   const dockerd = stack.use(await startDockerd());
   if (dockerd !== null) await check('docker pull', dockerd.docker(['pull', '-q', world.busybox]));
 
-  console.log(formatResults('docker run --rm, bridge network', await inTurns(dockerRun(world, dockerd, []), ROUNDS)));
+  console.log(
+    formatResults(
+      'docker run --rm, bridge network',
+      await inTurns(await thatWork(dockerRun(world, dockerd, [])), ROUNDS),
+    ),
+  );
   const without = [
     ...dockerRun(world, dockerd, ['--network', 'none']),
-    ...(await podman(directory)),
+    ...(await podmanRun(join(directory, 'podman'), world.busybox)),
+  ];
+  console.log(formatResults('docker run --rm --network none', await inTurns(await thatWork(without), ROUNDS)));
+
+  using bridged = apiRunner(world.daemon.socket, world.busybox, 'bridge');
+  using alone = apiRunner(world.daemon.socket, world.busybox, 'none');
+  const bare = [
+    { name: 'isle by its API, no network', run: () => alone.run() },
+    { name: 'isle by its API, bridge network', run: () => bridged.run() },
     ...(await runtimes(directory)),
   ];
-  console.log(formatResults('docker run --rm --network none', await inTurns(without, ROUNDS)));
+  console.log(formatResults('without a client: create, start, exit seen', await inTurns(await thatWork(bare), ROUNDS)));
   console.log(explainMissing(['dockerd', 'containerd', 'podman', 'runc', 'crun']));
 }
 

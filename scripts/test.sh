@@ -2,7 +2,7 @@
 # `npm test`: installs what the tests need, builds, checks, runs every test. Arguments: test files to run instead of all.
 set -eu
 cd "$(dirname "$0")/.."
-scripts/setup.sh skopeo=skopeo docker-registry=docker-registry debootstrap=debootstrap busybox-static=/bin/busybox \
+scripts/setup.sh skopeo=skopeo openssl=openssl docker-registry=docker-registry debootstrap=debootstrap busybox-static=/bin/busybox \
   iproute2=ip nftables=nft bsdutils=script
 PATH=$PWD/node_modules/.bin:$PATH
 export PATH

@@ -2,15 +2,18 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run as runProgram } from '../../test/fixtures/process.ts';
 import { eventually, type Finished, run } from '../../test/harness/command.ts';
 import { findDocker } from '../../test/harness/docker.ts';
+import { removeCgroups } from '../../test/harness/instance.ts';
 import { findProgram } from './find.ts';
+import { unmountBelow } from './unmount.ts';
 
 const BRIDGE = 'islebench0';
+const CGROUP_PARENT = 'isle-bench-dockerd';
 const BRIDGE_ADDRESS = '10.199.0.1/24';
 
 export interface Dockerd extends AsyncDisposable {
@@ -36,15 +39,19 @@ export async function startDockerd(): Promise<Dockerd | null> {
     '--ip-masq=false',
   ];
   const log = openSync(join(root, 'log'), 'a');
+  // A file of our own, so that the machine's daemon.json has no say.
+  await writeFile(join(root, 'daemon.json'), '{}');
   const args = [
     ...roots,
     ...network,
     '-H',
     host,
+    '--cgroup-parent',
+    CGROUP_PARENT,
     '--storage-driver',
     'overlay2',
     '--config-file',
-    join(root, 'none.json'),
+    join(root, 'daemon.json'),
   ];
   const child = spawn(program, args, { stdio: ['ignore', log, log] });
   closeSync(log);
@@ -53,7 +60,11 @@ export async function startDockerd(): Promise<Dockerd | null> {
   const docker = (command: readonly string[]) => run(client, command, { env, timeoutMs: 600_000 });
   const dispose = () => end(child, root);
   try {
-    await eventually('dockerd answers', async () => ((await docker(['version'])).code === 0 ? true : null), 60_000);
+    const answers = async () => {
+      if (child.exitCode !== null) throw new Error(`dockerd ended with ${child.exitCode}`);
+      return (await docker(['version'])).code === 0 ? true : null;
+    };
+    await eventually('dockerd answers', answers, 60_000);
   } catch (cause) {
     const text = readFileSync(join(root, 'log'), 'utf8').slice(-3000);
     await dispose();
@@ -70,12 +81,6 @@ async function end(child: ChildProcess, root: string): Promise<void> {
   }
   await runProgram('ip', ['link', 'delete', BRIDGE]);
   await unmountBelow(root);
+  await removeCgroups(CGROUP_PARENT);
   await rm(root, { recursive: true, force: true });
-}
-
-/** dockerd leaves its network namespace directory mounted. */
-async function unmountBelow(root: string): Promise<void> {
-  const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
-  const points = lines.map((line) => line.split(' ')[4] ?? '').filter((point) => point.startsWith(`${root}/`));
-  for (const point of points.toReversed()) await runProgram('umount', ['-l', point]);
 }

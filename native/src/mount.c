@@ -92,8 +92,8 @@ static int configure(struct context *ctx, int context_fd, const struct op_mount_
     key[length] = 0;
     int done = value ? fsconfig(context_fd, FSCONFIG_SET_STRING, key, value + 1, 0) : fsconfig(context_fd, FSCONFIG_SET_FLAG, key, NULL, 0);
     if (done < 0) {
-      fail_context(ctx, context_fd, errno);
-      return *ctx->report->detail ? errno : fail(ctx, errno, "option %s", option);
+      int error = fail_context(ctx, context_fd, errno);
+      return *ctx->report->detail ? error : fail(ctx, error, "option %s", option);
     }
   }
   return fsconfig(context_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0 ? fail_context(ctx, context_fd, errno) : 0;

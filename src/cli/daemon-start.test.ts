@@ -16,7 +16,7 @@ class Stage implements Disposable {
       daemonPath: join(this.directory, 'daemon.mjs'),
       socketPath: join(this.directory, 'isle.sock'),
       pidFile: join(this.directory, 'isled.pid'),
-      logPaths: ['/proc/nowhere/isled.log', join(this.directory, 'isled.log')],
+      logPaths: [join(this.directory, 'daemon.mjs/isled.log'), join(this.directory, 'isled.log')],
       isRoot: true,
       env: { ...process.env, DIRECTORY: this.directory },
     };

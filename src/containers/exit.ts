@@ -5,7 +5,7 @@ import { type ExitRecord, readExitRecord } from '../runtime/monitor.ts';
 import type { Container } from './container.ts';
 import { type ContainersContext, cgroupPath, stateDir } from './context.ts';
 import { publish } from './publish.ts';
-import { formatTimeNs, nowNs, parseTimeNs } from './record.ts';
+import { type ContainerRecord, formatTimeNs, nowNs, parseTimeNs } from './record.ts';
 import { removeContainer } from './remove.ts';
 
 /** Docker's code for a container whose end nobody saw. */
@@ -19,18 +19,22 @@ export function followMonitor(context: ContainersContext, container: Container):
   const taken = monitor.exit.then((seen) => {
     container.monitor = null;
     // A monitor that was killed says nothing; what it wrote before counts.
-    recordExit(context, container, seen ?? readExitRecord(stateDir(context, container.record.id)));
-    return seen !== null && seen.cleanupErrors.length === 0;
+    const exit = seen ?? readExitRecord(stateDir(context, container.record.id));
+    const kept = recordExit(context, container, exit);
+    return { kept, cleaned: seen !== null && seen.cleanupErrors.length === 0 };
   });
   container.monitorGone = Promise.all([taken, monitor.closed])
-    .then(([cleaned]) => cleanAfterMonitor(context, container, cleaned))
+    .then(([outcome]) => cleanAfterMonitor(context, container, outcome))
     .catch((thrown: unknown) => {
       context.log.error({ container: container.record.id, err: thrown }, 'cannot finish the exit of a container');
     });
 }
 
-/** Takes an exit into the record. A null exit is one that nobody saw. */
-export function recordExit(context: ContainersContext, container: Container, exit: ExitRecord | null): void {
+/**
+ * Takes an exit into the record, and tells who waits for it whatever happens. A null exit is one that nobody saw.
+ * False when it could not be written to the database: the monitor's exit record then has to stay.
+ */
+export function recordExit(context: ContainersContext, container: Container, exit: ExitRecord | null): boolean {
   const { record } = container;
   const { state } = record;
   state.status = 'exited';
@@ -44,13 +48,25 @@ export function recordExit(context: ContainersContext, container: Container, exi
   record.endpoint = null;
   // With auto-remove the row goes in a moment: writing it now would be a disk flush for nothing. Should the daemon die
   // in between, it finds the exit record, and the row still asks for removal.
-  if (record.hostConfig.AutoRemove !== true) context.store.update(record);
+  const kept = record.hostConfig.AutoRemove === true || writeRecord(context, record);
   if (exit !== null && exit.cleanupErrors.length > 0) {
     context.log.warn({ container: record.id, errors: exit.cleanupErrors }, 'a cleanup step failed');
   }
   const seconds = (finishedNs - parseTimeNs(state.startedAt)) / 1_000_000_000n;
   publish(context, container, 'die', { exitCode: String(state.exitCode), execDuration: String(seconds) });
   container.notifyExit();
+  return kept;
+}
+
+/** A full disk must not keep a client waiting for an exit that has happened. */
+function writeRecord(context: ContainersContext, record: ContainerRecord): boolean {
+  try {
+    context.store.update(record);
+    return true;
+  } catch (thrown) {
+    context.log.error({ container: record.id, err: thrown }, 'cannot write the exit of a container to the database');
+    return false;
+  }
 }
 
 /** Removes what a monitor that was killed could not; repeating it is harmless. */
@@ -60,9 +76,13 @@ export async function removeCgroups(context: ContainersContext, id: string): Pro
 }
 
 /** When the monitor has gone: what it could not clean is cleaned, its state directory goes, auto-remove happens. */
-async function cleanAfterMonitor(context: ContainersContext, container: Container, cleaned: boolean): Promise<void> {
+async function cleanAfterMonitor(
+  context: ContainersContext,
+  container: Container,
+  { kept, cleaned }: { kept: boolean; cleaned: boolean },
+): Promise<void> {
   const { record } = container;
   if (!cleaned) await removeCgroups(context, record.id);
-  rmSync(stateDir(context, record.id), { recursive: true, force: true });
+  if (kept) rmSync(stateDir(context, record.id), { recursive: true, force: true });
   if (record.hostConfig.AutoRemove === true && !container.removing) await removeContainer(context, container);
 }

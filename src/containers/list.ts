@@ -50,7 +50,7 @@ function matchesFilters(context: ContainersContext, container: Container, filter
   const labels = record.config.Labels ?? {};
   const tests: Record<string, (value: string) => boolean> = {
     id: (value) => record.id.startsWith(value),
-    name: (value) => new RegExp(value).test(record.name) || new RegExp(value).test(`/${record.name}`),
+    name: (value) => [record.name, `/${record.name}`].some((name) => namePattern(value).test(name)),
     status: (value) => record.state.status === value,
     exited: (value) => record.state.status === 'exited' && record.state.exitCode === Number(value),
     network: (value) => networkModeName(record) === value || record.endpoint?.networkId.startsWith(value) === true,
@@ -67,6 +67,16 @@ function matchesFilters(context: ContainersContext, container: Container, filter
     if (test !== undefined && values.length > 0 && !values.some(test)) return false;
   }
   return true;
+}
+
+function namePattern(value: string): RegExp {
+  try {
+    return new RegExp(value);
+  } catch (thrown) {
+    throw new EngineError('InvalidParameter', `invalid filter 'name=${value}': not a regular expression`, {
+      cause: thrown,
+    });
+  }
 }
 
 export function hasLabel(labels: Record<string, string>, wanted: string): boolean {

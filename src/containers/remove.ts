@@ -4,7 +4,7 @@ import { EngineError } from '../errors.ts';
 import type { Container } from './container.ts';
 import { type ContainersContext, containerDir } from './context.ts';
 import { publish } from './publish.ts';
-import { signalContainer } from './stop.ts';
+import { killNow } from './stop.ts';
 
 export async function removeRequested(context: ContainersContext, container: Container, force: boolean): Promise<void> {
   const { record } = container;
@@ -15,9 +15,7 @@ export async function removeRequested(context: ContainersContext, container: Con
         `cannot remove container "/${record.name}": container is running: stop the container before removing or force remove`,
       );
     }
-    const exited = container.nextExit(Number.POSITIVE_INFINITY);
-    await signalContainer(container, 9);
-    await exited;
+    await killNow(context, container);
   }
   await container.monitorGone;
   // With auto-remove the exit has done it already.

@@ -5,12 +5,15 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { connectMonitor, readExitRecord } from '../runtime/monitor.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { connectMonitor, type MonitorConnection, readExitRecord } from '../runtime/monitor.ts';
 import { Container } from './container.ts';
 import { type ContainersContext, monitorSocket, stateDir } from './context.ts';
 import { followMonitor, recordExit, removeCgroups } from './exit.ts';
 import { formatTimeNs, nowNs, parseTimeNs } from './record.ts';
 import { removeContainer } from './remove.ts';
+
+const START_POLL_MS = 20;
 
 export async function restoreContainers(context: ContainersContext): Promise<void> {
   for (const record of context.store.loadAll()) context.containers.set(record.id, new Container(record));
@@ -27,8 +30,9 @@ async function restoreOne(context: ContainersContext, container: Container): Pro
   const directory = stateDir(context, record.id);
   const exit = existsSync(directory) ? readExitRecord(directory) : null;
   if (record.state.status === 'running' || exit !== null) {
-    recordExit(context, container, exit);
+    const kept = recordExit(context, container, exit);
     await removeCgroups(context, record.id);
+    if (!kept) return;
   }
   await rm(directory, { recursive: true, force: true });
   if (record.hostConfig.AutoRemove === true && record.state.status !== 'created')
@@ -51,9 +55,10 @@ async function reconnect(context: ContainersContext, container: Container): Prom
   }
   // Nobody is attached any more: a monitor that waited for that goes on.
   container.monitor.go();
+  const pid = await initPid(container.monitor, stateDir(context, record.id));
   const wasRunning = record.state.status === 'running';
   record.state.status = 'running';
-  record.state.pid = readPid(stateDir(context, record.id));
+  record.state.pid = pid;
   if (!wasRunning) record.state.startedAt = formatTimeNs(nowNs());
   if (parseTimeNs(record.state.startedAt) === 0n) record.state.startedAt = formatTimeNs(nowNs());
   context.store.update(record);
@@ -61,8 +66,21 @@ async function reconnect(context: ContainersContext, container: Container): Prom
   return true;
 }
 
-function readPid(directory: string): number {
-  return Number(readFileSync(join(directory, 'pid'), 'utf8').split(' ')[0]);
+/** The container's first process, 0 if it has ended. A start that was under way when the daemon died is waited for. */
+async function initPid(monitor: MonitorConnection, directory: string): Promise<number> {
+  let gone = false;
+  void monitor.closed.then(() => {
+    gone = true;
+  });
+  for (;;) {
+    try {
+      return Number(readFileSync(join(directory, 'pid'), 'utf8').split(' ')[0]);
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw thrown;
+    }
+    if (gone) return 0;
+    await delay(START_POLL_MS);
+  }
 }
 
 /** Directories and cgroups of containers that the database does not know: a create or remove that a crash cut short. */

@@ -24,7 +24,7 @@ import { publish } from './publish.ts';
 import { removeRequested } from './remove.ts';
 import { restoreContainers } from './restore.ts';
 import { startContainer } from './start.ts';
-import { killContainer, stopContainer } from './stop.ts';
+import { killContainer, killNow, stopContainer } from './stop.ts';
 
 type StopOptions = { signal: string | undefined; timeoutS: number | undefined };
 
@@ -90,8 +90,9 @@ export class ContainerService implements ContainersBackend {
     const container = this.#find(name);
     if (options.link)
       throw new EngineError('NotImplemented', 'removing a link is not supported: isle has no legacy links');
-    const remove = () => removeRequested(this.context, container, options.force);
-    await (options.force ? remove() : container.exclusive(remove));
+    // Not in turn: the kill also ends a stop that waits, and holds the turn.
+    if (options.force) await killNow(this.context, container);
+    await container.exclusive(() => removeRequested(this.context, container, options.force));
   }
 
   async rename(name: string, newName: string): Promise<void> {

@@ -17,10 +17,11 @@ import { resolveContainerUser } from './users.ts';
 export async function startContainer(context: ContainersContext, container: Container): Promise<void> {
   const { record } = container;
   if (container.running) throw new EngineError('NotModified', `container ${record.name} is already started`);
+  // The last monitor's cleanup comes first; it may remove the container.
+  await container.monitorGone;
   if (container.removing || record.state.status === 'dead') {
     throw new EngineError('Conflict', `container ${record.name} is marked for removal and cannot be started`);
   }
-  await container.monitorGone;
   try {
     await launch(context, container);
   } catch (thrown) {

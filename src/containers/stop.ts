@@ -10,7 +10,7 @@ const DEFAULT_STOP_TIMEOUT_S = 10;
 /** How long after a SIGKILL the kernel may take before we say that something is wrong. */
 const KILL_PATIENCE_MS = 10_000;
 
-export async function signalContainer(container: Container, signo: number): Promise<void> {
+async function signalContainer(container: Container, signo: number): Promise<void> {
   // Between its death and our noticing there is nothing to signal.
   await container.monitor?.signal(signo);
 }
@@ -52,7 +52,8 @@ export async function killContainer(
   publish(context, container, 'kill', { signal: String(signo) });
 }
 
-async function killNow(context: ContainersContext, container: Container): Promise<void> {
+/** Kills a running container and waits for its end; one that does not run is left as it is. */
+export async function killNow(context: ContainersContext, container: Container): Promise<void> {
   if (!container.running) return;
   const exited = container.nextExit(KILL_PATIENCE_MS);
   await signalContainer(container, SIGKILL);

@@ -22,7 +22,8 @@ export interface LayerStores {
 /**
  * Downloads and unpacks a layer. Resolves when its files are there, with a promise for its blob: that is checked, but its
  * way to the disk may still take a while, during which the next layer can be worked on. On failure neither store has it. A download that had been taken up again and then turns
- * out to be damaged is tried once more from the start: the two halves may have come from different places.
+ * out to be damaged is tried once more from the start: the two halves may have come from different places. So is a layer
+ * whose blob was here already: the disk may have damaged it.
  */
 export async function downloadLayer(
   { content, layers, retryDelayMs }: LayerStores,
@@ -38,7 +39,8 @@ export async function downloadLayer(
       throttle.status('Pull complete');
       return { published: stream.published };
     } catch (thrown) {
-      if (last || !stream.resumed || signal.aborted || !isDamage(thrown)) throw thrown;
+      if (last || signal.aborted || !isDamage(thrown) || !(stream.resumed || stream.fromStore)) throw thrown;
+      if (stream.fromStore) await content.remove(request.descriptor.digest);
     }
   }
 }
@@ -59,6 +61,7 @@ interface StreamOptions {
 
 class LayerStream {
   resumed = false;
+  fromStore = false;
   published: Promise<void> = Promise.resolve();
   readonly #options: StreamOptions;
   #failure: EngineError | undefined;
@@ -116,6 +119,7 @@ class LayerStream {
   async *#stored(): AsyncGenerator<Uint8Array> {
     const { content, request, throttle } = this.#options;
     const { digest, size } = request.descriptor;
+    this.fromStore = true;
     throttle.status('Download complete');
     let read = 0;
     for await (const chunk of (await content.read(digest)) as AsyncIterable<Buffer>) {

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { breakAfter } from '../../test/fixtures/fake-registry.ts';
 import { ImageEngine, layerOf } from '../../test/fixtures/image-engine.ts';
@@ -165,5 +167,22 @@ describe('pulling an image', () => {
       messages.join('\n'),
     );
     assert.equal(broken, 1);
+  });
+
+  it('uses a blob that is there, and fetches it again when the disk has damaged it', async () => {
+    const layer = layerOf('a');
+    const digest = sha256Digest(layer.blob);
+    engine.registry.addImage('app', 'x', { layers: [layer] });
+    await engine.pull('app:x');
+    engine.registry.addImage('app', 'y', { layers: [layer], config: { author: 'other' } });
+    await engine.layers.remove(layer.diffId);
+    assert.ok(!lines(await engine.pull('app:y')).some((line) => line.endsWith('Verifying Checksum')));
+    assert.equal(engine.registry.count(digest), 1);
+    engine.registry.addImage('app', 'z', { layers: [layer], config: { author: 'third' } });
+    await engine.layers.remove(layer.diffId);
+    writeFileSync(join(engine.root, 'content/blobs/sha256', digest.slice(7)), 'damaged');
+    await engine.pull('app:z');
+    assert.equal(engine.registry.count(digest), 2);
+    assert.deepEqual(await engine.content.readAll(digest, 1 << 20), layer.blob);
   });
 });

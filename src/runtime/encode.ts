@@ -122,7 +122,8 @@ function writeField(out: ByteWriter, where: string, type: FieldType, value: unkn
       out.i32(checkInteger(where, value, -0x8000_0000, 0x7fff_ffff));
       return;
     case 'u64':
-      if (typeof value !== 'bigint' || value < 0n || value > U64_MAX) throw invalid(where, 'must be a bigint of 64 bits');
+      if (typeof value !== 'bigint' || value < 0n || value > U64_MAX)
+        throw invalid(where, 'must be a bigint of 64 bits');
       out.u64(value);
       return;
     case 'str':
@@ -150,9 +151,9 @@ function writeField(out: ByteWriter, where: string, type: FieldType, value: unkn
 
 function writeOp(out: ByteWriter, op: PlanOp, index: number): void {
   const opcode = OPCODES.get(op.op);
-  if (opcode === undefined) throw invalid(`operation ${index}`, `has the unknown name ${String(op.op)}`);
+  if (opcode === undefined) throw invalid(`operation ${index}`, `has the unknown name ${op.op}`);
   const section = SECTIONS[op.section];
-  if (section === undefined) throw invalid(`operation ${index} (${op.op})`, `has the unknown section ${String(op.section)}`);
+  if (section === undefined) throw invalid(`operation ${index} (${op.op})`, `has the unknown section ${op.section}`);
   out.u16(opcode);
   out.u8(section);
   out.u8(0);

@@ -76,7 +76,12 @@ export class Launcher {
    * a daemon in the foreground does not reach it.
    */
   static async spawn(isletPath: string, env: NodeJS.ProcessEnv = process.env): Promise<Launcher> {
-    const child = spawn(isletPath, ['launcher'], { argv0: 'islet', detached: true, env, stdio: ['ignore', 'ignore', 'inherit', 'pipe'] });
+    const child = spawn(isletPath, ['launcher'], {
+      argv0: 'islet',
+      detached: true,
+      env,
+      stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
+    });
     try {
       await once(child, 'spawn');
     } catch (cause) {

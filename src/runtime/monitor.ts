@@ -78,7 +78,10 @@ export class MonitorConnection {
   async subscribe(): Promise<void> {
     const { stdout, stderr, events, raw } = this.#subscription;
     const flags =
-      (stdout ? SUBSCRIBE.stdout : 0) | (stderr ? SUBSCRIBE.stderr : 0) | (events ? SUBSCRIBE.events : 0) | (raw ? SUBSCRIBE.raw : 0);
+      (stdout ? SUBSCRIBE.stdout : 0) |
+      (stderr ? SUBSCRIBE.stderr : 0) |
+      (events ? SUBSCRIBE.events : 0) |
+      (raw ? SUBSCRIBE.raw : 0);
     this.#socket.write(encodeMonitorFrame(MONITOR_FRAME.subscribe, Uint8Array.of(flags)));
     await this.#subscribed.promise;
   }
@@ -203,7 +206,10 @@ export class MonitorConnection {
   #takeSignalled(errno: number): void {
     const pending = this.#signals.shift();
     if (errno === 0) pending?.resolve();
-    else pending?.reject(new EngineError('System', `cannot signal the container: ${errnoText(errno)}`, { code: errnoName(errno) }));
+    else
+      pending?.reject(
+        new EngineError('System', `cannot signal the container: ${errnoText(errno)}`, { code: errnoName(errno) }),
+      );
   }
 
   #finish(): void {

@@ -65,9 +65,14 @@ export async function releaseInstance(instance: Instance, dataRootIsMounted: boo
   const table = `table ip isle-${instance.bridge}`;
   if ((await run('nft', ['list', 'tables'])).split('\n').includes(table))
     await run('nft', ['delete', ...table.split(' ')]);
-  for (const mount of cgroupMounts()) await removeCgroup(join(mount, instance.cgroupParent));
+  await removeCgroups(instance.cgroupParent);
   if (dataRootIsMounted) await run('umount', [instance.dataRoot]);
   rmSync(instance.root, { recursive: true, force: true });
+}
+
+/** Removes the cgroup of this path, with what is below it, from every hierarchy. */
+export async function removeCgroups(parent: string): Promise<void> {
+  for (const mount of cgroupMounts()) await removeCgroup(join(mount, parent));
 }
 
 async function removeCgroup(path: string): Promise<void> {

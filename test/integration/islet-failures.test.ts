@@ -10,6 +10,8 @@ import type { Plan } from '../../src/runtime/plan/table.ts';
 import { cgroupMounts } from '../harness/leftovers.ts';
 import { type ContainerOptions, isAlive, IsletBox, until } from '../fixtures/islet-box.ts';
 
+const hex = (...words: string[]) => Buffer.from(words.join(''), 'hex');
+
 const CHILD_LIST = (pid: number) => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
 
 async function failure(box: IsletBox, options: ContainerOptions): Promise<PlanError> {
@@ -121,7 +123,7 @@ it('refuses a plan that is no start plan', async () => {
 it('says so when the first process dies without a word', async () => {
   await using box = await IsletBox.open();
   // if (nr == setresuid) kill the process, else allow
-  const filter = Buffer.from('2000000000000000' + '1500000175000000' + '0600000000000080' + '060000000000ff7f', 'hex');
+  const filter = hex('2000000000000000', '1500000175000000', '0600000000000080', '060000000000ff7f');
   const error = await failure(box, {
     argv: ['true'],
     late: [op('child', 'seccomp', 'seccomp', { flags: 0n, filter }), op('child', 'user', 'setUid', { uid: 1 })],

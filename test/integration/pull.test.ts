@@ -125,6 +125,12 @@ describe('pulling from a real registry', () => {
     assert.deepEqual(leftovers(), []);
   });
 
+  it('speaks TLS to a registry on loopback, whoever signed its certificate', async () => {
+    await using secure = await startRegistry({ tls: true });
+    await secure.push(await busyboxImage(), 'secure:1');
+    assert.match(await pull(`${secure.host}/secure`, '1'), /^Status: Downloaded newer image/);
+  });
+
   it('removes an image with all its files', async () => {
     const directory = files(`${registry.host}/debian:12`);
     await engine.service.remove(`${registry.host}/debian:12`, { force: false });

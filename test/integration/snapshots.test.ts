@@ -50,7 +50,10 @@ describe('the snapshot store', () => {
     await using box = await LayerBox.make(ISLET);
     const diffId = digestOf(BIG);
     const results = await Promise.all([1, 2, 3].map(() => box.store.unpack({ diffId, source: inPieces(BIG) })));
-    assert.deepEqual(results, [1, 2, 3].map(() => ({ diffId, sizeBytes: 12_000_000 })));
+    assert.deepEqual(
+      results,
+      [1, 2, 3].map(() => ({ diffId, sizeBytes: 12_000_000 })),
+    );
     assert.deepEqual(box.store.list(), [{ diffId, sizeBytes: 12_000_000 }]);
   });
 

@@ -114,7 +114,10 @@ function renderPlan(plan: Explanation['plan'], { style, width }: ExplainOptions)
   for (const [at, step] of plan.entries()) {
     if (step.section !== section) {
       section = step.section;
-      lines.push('', `  ${style.bold(section)}  ${style.dim(words.planSection(section))}`.trimEnd());
+      const where = wrap(words.planSection(section), width - section.length - INDENT);
+      const margin = ' '.repeat(section.length + INDENT);
+      lines.push('', `  ${style.bold(section)}  ${style.dim(where[0] ?? '')}`.trimEnd());
+      lines.push(...where.slice(1).map((line) => margin + style.dim(line)));
     }
     const number = String(at + 1).padStart(INDENT + 1);
     const [first = '', ...more] = wrap(step.text, width - 24);

@@ -1,0 +1,18 @@
+/** Runs the command line inside a test, with pipes for a terminal. For unit tests only. */
+import { PassThrough } from 'node:stream';
+import { main } from '../main.ts';
+
+export interface Captured {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** `isle ...argv` against the engine at `host`, with `input` on stdin. */
+export async function isle(host: string, argv: readonly string[], input = ''): Promise<Captured> {
+  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
+  stdin.end(input);
+  const io = { stdin, stdout, stderr } as unknown as Parameters<typeof main>[1]['io'];
+  const code = await main(argv, { io, env: { DOCKER_HOST: host }, daemonPath: '/nonexistent/daemon.js' });
+  return { code, stdout: String(stdout.read() ?? ''), stderr: String(stderr.read() ?? '') };
+}

@@ -1,0 +1,179 @@
+/** The same program built with AddressSanitizer and UBSan: its ways of life, and input that is broken on purpose. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createConnection } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { before, it } from 'node:test';
+import { connectMonitor } from '../../src/runtime/monitor.ts';
+import { encodePlan } from '../../src/runtime/encode.ts';
+import { ANSWER, encodeFrame, type Frame, FrameDecoder, REQUEST } from '../../src/runtime/launcher-frames.ts';
+import { op } from '../../src/runtime/plan/op.ts';
+import { MONITOR_FLAGS, type PlanOp } from '../../src/runtime/plan/table.ts';
+import { buildSanitized, collect, ISLET_ASAN, IsletBox, payloads } from '../fixtures/islet-box.ts';
+
+const OUTPUT = { stdout: true, stderr: true, events: false, raw: false };
+const SEED = 20_261_124;
+
+before(buildSanitized);
+
+/** The same numbers in every run. */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state;
+  };
+}
+
+it('moves input, output and a log of all kinds of bytes', async () => {
+  await using box = await IsletBox.open(ISLET_ASAN);
+  const flags = MONITOR_FLAGS.openStdin | MONITOR_FLAGS.stdinOnce | MONITOR_FLAGS.waitAttach;
+  const container = await box.start({ argv: ['sh', '-c', 'cat; echo end >&2; exit 3'], flags });
+  const clients = await Promise.all([1, 2, 3].map(() => connectMonitor(container.socket, OUTPUT)));
+  const next = random(SEED);
+  const input = Buffer.from(Array.from({ length: 400_000 }, () => next() >>> 24));
+  clients[0]?.stdin.end(input);
+  const outputs = await Promise.all(clients.map((client) => collect(client)));
+  for (const output of outputs) {
+    assert(payloads(output, 1).equals(input), 'output differs from input');
+    assert.equal(payloads(output, 2).toString(), 'end\n');
+  }
+  assert.equal((await container.end()).exitCode, 3);
+});
+
+it('opens a terminal, resizes it and hangs it up', async () => {
+  await using box = await IsletBox.open(ISLET_ASAN);
+  const mounts: PlanOp[] = [
+    op('child', 'mounts', 'mountFs', {
+      fsType: 'tmpfs',
+      source: 'tmpfs',
+      target: '/dev',
+      options: ['mode=755'],
+      attrs: 0n,
+    }),
+    op('child', 'mounts', 'mountFs', {
+      fsType: 'devpts',
+      source: 'devpts',
+      target: '/dev/pts',
+      options: ['newinstance', 'ptmxmode=0666'],
+      attrs: 0n,
+    }),
+    op('child', 'terminal', 'pty', { rows: 10, cols: 20, uid: 0 }),
+  ];
+  const container = await box.start({
+    argv: ['sh', '-c', 'stty size; read x; stty size'],
+    mounts,
+    flags: MONITOR_FLAGS.tty | MONITOR_FLAGS.openStdin | MONITOR_FLAGS.waitAttach,
+  });
+  const client = await connectMonitor(container.socket, { ...OUTPUT, raw: true });
+  client.resize(30, 40);
+  client.stdin.write('\n');
+  assert.match((await collect(client)).toString(), /30 40\r\n$/);
+  assert.equal((await container.end()).exitCode, 0);
+});
+
+it('does and undoes what plans say', async () => {
+  await using box = await IsletBox.open(ISLET_ASAN);
+  writeFileSync(join(box.root, 'etc/secret'), 'secret');
+  const made = join(box.directory, 'made');
+  const cleanup = [op('cleanup', 'cgroups', 'rmdir', { path: made })];
+  const setup = [op('setup', 'cgroups', 'mkdir', { path: made, mode: 0o755 })];
+  const mounts = [
+    op('child', 'masks', 'mask', { path: '/etc/secret' }),
+    op('child', 'masks', 'mask', { path: '/etc' }),
+    op('child', 'masks', 'mask', { path: '/sys' }),
+    op('child', 'mounts', 'mountBind', {
+      source: box.directory,
+      target: '/a/b/c',
+      recursive: 1,
+      attrs: 1n,
+      propagation: 0n,
+      createTarget: 1,
+    }),
+    op('child', 'user', 'setGroups', { groups: [1, 2, 3] }),
+  ];
+  const ran = await box.run({ argv: ['ls', '/a/b/c', '/etc'], setup, mounts, cleanup });
+  assert.match(ran.stdout, /made\n/);
+  assert(!readdirSync(box.directory).includes('made'));
+  const failing: PlanOp[][] = [
+    [op('child', 'mounts', 'mountFs', { fsType: 'tmpfs', source: '', target: '/tmp', options: ['size=x'], attrs: 0n })],
+    [op('child', 'mounts', 'mountFs', { fsType: 'nosuchfs', source: '', target: '/tmp', options: [], attrs: 0n })],
+    [
+      op('child', 'network', 'netlink', {
+        protocol: 0,
+        messages: Buffer.from('1400000012000500010000000000000000000000', 'hex'),
+      }),
+    ],
+    [op('child', 'process', 'chdir', { path: `/${'x'.repeat(5000)}` })],
+  ];
+  for (const late of failing)
+    await assert.rejects(box.start({ argv: ['true'], setup, mounts: late, cleanup }), { name: 'PlanError' });
+  await assert.rejects(
+    box.start({ argv: ['nosuch'], setup, cleanup, searchPath: ['/bin', '/', `/${'y'.repeat(5000)}`] }),
+    { errno: 'ENOENT' },
+  );
+  assert(!readdirSync(box.directory).includes('made'));
+});
+
+it('answers broken plans with a refusal and goes on', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'isle-islet-plans-'));
+  const env = {
+    ...process.env,
+    ASAN_OPTIONS: `log_path=${directory}/sanitizer`,
+    UBSAN_OPTIONS: `log_path=${directory}/sanitizer`,
+  };
+  const child = spawn(ISLET_ASAN, ['launcher'], { env, stdio: ['ignore', 'ignore', 'inherit', 'pipe'] });
+  const socket = child.stdio[3] as Duplex;
+  const answers: Frame[] = [];
+  const decoder = new FrameDecoder();
+  socket.on('data', (chunk: Buffer) => answers.push(...decoder.push(chunk)));
+  // Harmless whatever becomes of them: there is no root, and each plan runs in a process of its own.
+  const ops: PlanOp[] = [
+    op('setup', 'x', 'umask', { mask: 0o22 }),
+    op('setup', 'x', 'mkdirIn', { path: '/a', mode: 0, uid: 0, gid: 0 }),
+    op('setup', 'x', 'mountFs', { fsType: 'x', source: 'y', target: 'z', options: ['a', 'b=c'], attrs: 0n }),
+  ];
+  const good = Buffer.from(encodePlan({ ops }));
+  const next = random(SEED);
+  const broken: Buffer[] = Array.from({ length: good.length }, (_, length) => good.subarray(0, length));
+  for (let i = 0; i < 300; i++) {
+    const copy = Buffer.from(good);
+    copy[16 + (next() % (copy.length - 16))] = next() >>> 24;
+    broken.push(copy);
+  }
+  broken.forEach((bytes, index) =>
+    socket.write(encodeFrame(index, index % 2 === 0 ? REQUEST.run : REQUEST.start, bytes)),
+  );
+  while (answers.length < broken.length) await once(socket, 'data');
+  assert(answers.every((answer) => answer.type === ANSWER.failed));
+  socket.end();
+  await once(child, 'exit');
+  assert.equal(child.exitCode, 0);
+  assert.deepEqual(readdirSync(directory), [], 'a sanitizer complained');
+  rmSync(directory, { recursive: true });
+});
+
+it('drops clients that send nonsense and goes on serving the others', async () => {
+  await using box = await IsletBox.open(ISLET_ASAN);
+  const container = await box.start({ argv: ['sleep', '1000'], flags: MONITOR_FLAGS.openStdin });
+  const next = random(SEED);
+  const clients = Array.from({ length: 200 }, async () => {
+    const bytes = Buffer.from(Array.from({ length: next() % 64 }, () => next() >>> 24));
+    // Half of them begin well: a subscription and the head of a known frame.
+    if (next() % 2 === 0) Buffer.from([0x10, 0, 0, 0, 0, 0, 0, 1, 15, 0x11 + (next() % 5), 0, 0, 0]).copy(bytes);
+    const socket = createConnection(container.socket);
+    // The monitor may close while bytes are on their way.
+    socket.on('error', () => {});
+    socket.end(bytes);
+    socket.resume();
+    await new Promise((resolve) => socket.once('close', resolve));
+  });
+  const proper = await connectMonitor(container.socket, OUTPUT);
+  await container.events.signal(0);
+  await Promise.all([container.events.signal(9), container.end(), ...clients]);
+  await proper.closed;
+});
