@@ -1,6 +1,6 @@
 /**
- * Writes native/build/plan_table.h from src/runtime/plan/table.ts: opcodes, sections, monitor flags, one struct and one bounds-checked decoder per
- * operation, so that the C never holds an offset written by hand.
+ * Writes native/build/plan_table.h from src/runtime/plan/table.ts: opcodes, sections, monitor flags, one struct and one
+ * bounds-checked decoder per operation, so that the C never holds an offset written by hand.
  *
  *   node scripts/generate-plan.ts [FILE]
  */

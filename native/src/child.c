@@ -16,7 +16,9 @@ static void restore_signals(void) {
   for (size_t i = 0; i < sizeof(changed) / sizeof(changed[0]); i++) signal(changed[i], SIG_DFL);
 }
 
-/* The request for a death signal comes too late when the monitor is dead already; then its end of the socket is closed. */
+/*
+ * The request for a death signal comes too late when the monitor is dead already; then its end of the socket is closed.
+ */
 static bool monitor_is_gone(const struct context *ctx) {
   char byte;
   return recv(ctx->sync_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;

@@ -5,8 +5,9 @@
 #include "context.h"
 
 /*
- * Executes every operation of the section cleanup, whatever fails. How many failed; `text` becomes "cleanupErrors=INDEX:ERRNO,...\n". What is gone
- * already counts as cleaned up: a link dies with the network namespace that held its peer.
+ * Executes every operation of the section cleanup, whatever fails. How many failed; `text` becomes
+ * "cleanupErrors=INDEX:ERRNO,...\n". What is gone already counts as cleaned up: a link dies with the network namespace
+ * that held its peer.
  */
 unsigned run_cleanup(struct context *ctx, char *text, size_t size);
 #endif

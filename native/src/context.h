@@ -21,8 +21,9 @@ struct plan {
 };
 
 /*
- * Why a plan failed. The container's first process writes it to a page shared with the monitor instead of sending it: no syscall is needed after the
- * seccomp filter is on, and a process that dies without a word still shows by `at` how far it came. execve drops the mapping.
+ * Why a plan failed. The container's first process writes it to a page shared with the monitor instead of sending it:
+ * no syscall is needed after the seccomp filter is on, and a process that dies without a word still shows by `at` how
+ * far it came. execve drops the mapping.
  */
 struct report {
   volatile int32_t at; /* index of the operation being done, -1 before the first */
@@ -58,6 +59,8 @@ struct context {
   uint32_t result_count;
 };
 
-/* Notes the kernel's own text or the object of a failure for the report; returns `error` so that it can be returned on. */
+/*
+ * Notes the kernel's own text or the object of a failure for the report; returns `error` so that it can be returned on.
+ */
 int fail(struct context *ctx, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
 #endif

@@ -1,4 +1,7 @@
-/* Identity and rights of the workload. Raw system calls: the C library's wrappers keep several threads in step, and there is one. */
+/*
+ * Identity and rights of the workload. Raw system calls: the C library's wrappers keep several threads in step, and
+ * there is one.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -46,7 +49,9 @@ int run_no_new_privs(struct context *ctx, const struct op_no_new_privs *op) {
 }
 
 int run_seccomp(struct context *ctx, const struct op_seccomp *op) {
-  if (op->filter.length == 0 || op->filter.length % sizeof(struct sock_filter) != 0) return fail(ctx, EINVAL, "the filter is not a list of instructions");
+  if (op->filter.length == 0 || op->filter.length % sizeof(struct sock_filter) != 0) {
+    return fail(ctx, EINVAL, "the filter is not a list of instructions");
+  }
   /* What the last operations need of the kernel is done now: afterwards the filter may refuse it. */
   int error = exec_seal(ctx);
   if (error != 0) return error;

@@ -30,7 +30,10 @@ static bool search_goes_on(int error) {
   return error == ENOENT || error == ENOTDIR || error == EACCES || error == ESTALE || error == ENODEV || error == ETIMEDOUT;
 }
 
-/* As execvpe: the first directory that has an executable file wins; EACCES is remembered and told when nothing was found. */
+/*
+ * As execvpe: the first directory that has an executable file wins; EACCES is remembered and told when nothing was
+ * found.
+ */
 static int search_and_exec(struct context *ctx, struct plan_strs directories, char **argv, char **env) {
   bool denied = false;
   char path[PATH_MAX];

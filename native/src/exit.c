@@ -90,7 +90,9 @@ static void close_oom(struct oom *oom) {
   close_fd(&oom->counter_fd);
 }
 
-/* A container that shares the PID namespace leaves processes behind: the kernel did not kill them with the first one. */
+/*
+ * A container that shares the PID namespace leaves processes behind: the kernel did not kill them with the first one.
+ */
 static void kill_rest(const struct context *ctx) {
   if (ctx->clone_flags & CLONE_NEWPID || ctx->cgroup_fd < 0) return;
   int fd = open_in(ctx->cgroup_fd, "cgroup.kill", O_WRONLY);
@@ -116,7 +118,9 @@ static bool format_record(struct monitor *monitor, struct buffer *record) {
   uint64_t kills = oom_kills(&monitor->oom);
   int length = snprintf(text, sizeof(text), "exitCode=%d\nsignal=%d\noomKilled=%d\noomKills=%llu\nfinishedAtNs=%llu\n", monitor->exit_code,
                         monitor->exit_signal, kills > 0, (unsigned long long)kills, (unsigned long long)monitor->finished_ns);
-  if (monitor->log.error != 0) length += snprintf(text + length, sizeof(text) - (size_t)length, "logError=%d\n", monitor->log.error);
+  if (monitor->log.error != 0) {
+    length += snprintf(text + length, sizeof(text) - (size_t)length, "logError=%d\n", monitor->log.error);
+  }
   return buffer_append(record, text, (size_t)length);
 }
 
@@ -145,7 +149,9 @@ void exit_record(struct context *ctx) {
     int error = store_record(&monitor->record);
     /* Subscribers at least learn it, and that nobody will find it on disk. */
     char note[32];
-    if (error != 0) buffer_append(&monitor->record, note, (size_t)snprintf(note, sizeof(note), "recordError=%d\n", error));
+    if (error != 0) {
+      buffer_append(&monitor->record, note, (size_t)snprintf(note, sizeof(note), "recordError=%d\n", error));
+    }
   }
   if (oom_kills(&monitor->oom) > 0 && !monitor->oom.announced) subscribers_event(monitor, FRAME_OOM, NULL, 0);
   close_oom(&monitor->oom);

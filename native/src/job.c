@@ -20,7 +20,10 @@ static void set_name(const struct job_process *process, const char *name) {
   memcpy(process->arguments, name, length < process->arguments_size ? length : process->arguments_size - 1);
 }
 
-/* Leaves nothing open but standard descriptors on /dev/null, the status pipe and the pipe that tells of the launcher's end. */
+/*
+ * Leaves nothing open but standard descriptors on /dev/null, the status pipe and the pipe that tells of the launcher's
+ * end.
+ */
 static void keep_descriptors(const struct job_process *process, int status_fd) {
   for (int fd = 0; fd <= 2; fd++) dup2(process->null_fd, fd);
   dup3(status_fd, STATUS_FD, O_CLOEXEC);

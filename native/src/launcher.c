@@ -1,6 +1,6 @@
 /*
- * The launcher: a tiny long-lived child of isled. It forks one job per request and relays the job's single answer frame, so that no start waits for
- * another. It ends when its socket reaches end of file; monitors go on without it.
+ * The launcher: a tiny long-lived child of isled. It forks one job per request and relays the job's single answer
+ * frame, so that no start waits for another. It ends when its socket reaches end of file; monitors go on without it.
  */
 #include "launcher.h"
 
@@ -151,7 +151,9 @@ static bool read_job(struct launcher *self, struct job *job, bool *done) {
   }
 }
 
-/* poll_index counts the jobs in list order; jobs that were added since the poll come first and are skipped by `added`. */
+/*
+ * poll_index counts the jobs in list order; jobs that were added since the poll come first and are skipped by `added`.
+ */
 static bool read_jobs(struct launcher *self, const struct pollfd *polls, size_t polled, size_t added) {
   struct job **link = &self->jobs;
   for (size_t i = 0; *link; i++) {
@@ -188,7 +190,9 @@ static bool fill_polls(struct launcher *self, size_t jobs) {
   short events = self->out.length > 0 ? POLLIN | POLLOUT : POLLIN;
   self->polls[0] = (struct pollfd){.fd = LAUNCHER_SOCKET_FD, .events = events};
   size_t i = 1;
-  for (const struct job *job = self->jobs; job; job = job->next) self->polls[i++] = (struct pollfd){.fd = job->fd, .events = POLLIN};
+  for (const struct job *job = self->jobs; job; job = job->next) {
+    self->polls[i++] = (struct pollfd){.fd = job->fd, .events = POLLIN};
+  }
   return true;
 }
 
@@ -220,7 +224,10 @@ static void release(struct launcher *self) {
   free(self->polls);
 }
 
-/* Signals of a terminal or a service manager must not take the launcher away before isled goes; SIGCHLD ignored reaps monitors without wake-ups. */
+/*
+ * Signals of a terminal or a service manager must not take the launcher away before isled goes; SIGCHLD ignored reaps
+ * monitors without wake-ups.
+ */
 static void set_signals(void) {
   sigset_t none;
   sigemptyset(&none);

@@ -26,8 +26,9 @@ struct log_stream {
 };
 
 /*
- * Takes output of the container. Each line becomes {"log":"...\n","stream":"stdout","time":"RFC3339Nano"}. A line over LOG_LINE_MAX becomes several
- * objects without the newline but in the last, all with the first one's time. Invalid UTF-8 becomes U+FFFD, byte by byte, as Go's decoder does.
+ * Takes output of the container. Each line becomes {"log":"...\n","stream":"stdout","time":"RFC3339Nano"}. A line over
+ * LOG_LINE_MAX becomes several objects without the newline but in the last, all with the first one's time. Invalid
+ * UTF-8 becomes U+FFFD, byte by byte, as Go's decoder does.
  */
 void log_bytes(struct log *log, struct log_stream *stream, const char *bytes, size_t count);
 /* End of a stream: what is left without a newline is logged without one. */

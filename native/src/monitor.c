@@ -15,13 +15,19 @@
 #include "plan.h"
 
 #define SOCKET_NAME "monitor.sock"
-#define LISTEN_BACKLOG 64
-#define READ_CHUNK 32768
-/* Output pipes that do not end after the container has: somebody outside holds them. They are given up after this silence. */
+#define LISTEN_BACKLOG 512
+#define READ_CHUNK 65536
+/*
+ * Output pipes that do not end after the container has: somebody outside holds them. They are given up after this
+ * silence.
+ */
 #define DRAIN_PATIENCE_MS 2000
 /* How long the end waits for a client that takes nothing. */
 #define FLUSH_PATIENCE_MS 10000
-/* How long an ended container waits for isled's first connection after the start, while there is a launcher and so an isled. */
+/*
+ * How long an ended container waits for isled's first connection after the start, while there is a launcher and so an
+ * isled.
+ */
 #define GREETING_PATIENCE_MS 5000
 /* How long the end waits for clients to close their side. */
 #define CLOSE_PATIENCE_MS 2000
@@ -70,12 +76,17 @@ int run_monitor(struct context *ctx, const struct op_monitor *op) {
     monitor->log.fd = open(op->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     if (monitor->log.fd < 0) return fail(ctx, errno, "%s", op->log_path);
   }
+  /* Of an earlier life of this container. */
+  unlink("exit");
   int error = listen_here(monitor);
   if (error != 0) return fail(ctx, error, "%s/" SOCKET_NAME, op->state_dir);
   return 0;
 }
 
-/* Field 22 of /proc/PID/stat. The name, field 2, may hold spaces and brackets; so counting starts behind its last bracket. */
+/*
+ * Field 22 of /proc/PID/stat. The name, field 2, may hold spaces and brackets; so counting starts behind its last
+ * bracket.
+ */
 static unsigned long long start_ticks(const char *stat_text) {
   const char *at = strrchr(stat_text, ')');
   if (!at) return 0;
@@ -139,7 +150,9 @@ void monitor_input(struct monitor *monitor, const uint8_t *bytes, size_t count) 
   if (monitor->stdin_ending) return;
   ssize_t written = offer_input(monitor, bytes, count);
   /* Input that cannot be kept for lack of memory ends the input, rather than losing a piece from its middle. */
-  if (written >= 0 && (size_t)written < count && !buffer_append(&monitor->stdin_pending, bytes + written, count - (size_t)written)) drop_input(monitor);
+  if (written >= 0 && !buffer_append(&monitor->stdin_pending, bytes + written, count - (size_t)written)) {
+    drop_input(monitor);
+  }
 }
 
 static void flush_input(struct monitor *monitor) {
@@ -193,7 +206,9 @@ static void fill_fixed(const struct context *ctx, struct pollfd *polls) {
   polls[POLL_CHILD] = (struct pollfd){.fd = monitor->exited ? -1 : ctx->pidfd, .events = POLLIN};
   if (reading) polls[POLL_OUT] = (struct pollfd){.fd = monitor->streams[0].fd, .events = POLLIN};
   if (reading) polls[POLL_ERR] = (struct pollfd){.fd = monitor->streams[1].fd, .events = POLLIN};
-  if (writing) polls[POLL_STDIN] = (struct pollfd){.fd = tty ? monitor->streams[0].fd : monitor->stdin_fd, .events = POLLOUT};
+  if (writing) {
+    polls[POLL_STDIN] = (struct pollfd){.fd = tty ? monitor->streams[0].fd : monitor->stdin_fd, .events = POLLOUT};
+  }
   polls[POLL_OOM] = (struct pollfd){.fd = monitor->oom.events_fd, .events = monitor->oom.version == 1 ? POLLIN : POLLPRI};
   if (monitor->launched && (monitor->waiting || monitor->exited)) polls[POLL_ALIVE] = (struct pollfd){.fd = ALIVE_FD};
 }
@@ -231,7 +246,10 @@ static void serve_subscribers(struct context *ctx, const struct pollfd *polls) {
   subscribers_sweep(ctx->monitor);
 }
 
-/* A terminal whose slaves are all closed hangs up over and over; the container may open one again, so it is looked at now and then. */
+/*
+ * A terminal whose slaves are all closed hangs up over and over; the container may open one again, so it is looked at
+ * now and then.
+ */
 static int hung_up_terminal(const struct monitor *monitor, const struct pollfd *polls) {
   short ready = polls[POLL_OUT].revents;
   return monitor->flags & MONITOR_TTY && !monitor->exited && ready & POLLHUP && !(ready & POLLIN);
@@ -292,7 +310,8 @@ int monitor_run(struct context *ctx) {
   }
   monitor_close(monitor);
   /*
-   * A client that still sends would get a reset and lose what it has not read. So it sees the end first, and closes by itself.
+   * A client that still sends would get a reset and lose what it has not read. So it sees the end first, and closes by
+   * itself.
    */
   subscribers_shut_down(monitor);
   while (monitor->subscriber_count > 0 && serve_once(ctx, CLOSE_PATIENCE_MS)) {

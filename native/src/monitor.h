@@ -1,4 +1,7 @@
-/* The monitor: one per container; holds its stdio, writes its log, serves its subscribers, keeps its exit status. Independent of isled. */
+/*
+ * The monitor: one per container; holds its stdio, writes its log, serves its subscribers, keeps its exit status.
+ * Independent of isled.
+ */
 #ifndef ISLET_MONITOR_H
 #define ISLET_MONITOR_H
 #include <stdbool.h>
@@ -47,7 +50,9 @@ struct monitor {
   struct buffer record; /* the exit record's text, once it is on disk */
 };
 
-/* Sets the fields of a zeroed monitor that are not zero. It is large and mostly untouched: it belongs in static memory. */
+/*
+ * Sets the fields of a zeroed monitor that are not zero. It is large and mostly untouched: it belongs in static memory.
+ */
 void monitor_init(struct monitor *monitor);
 /* Writes <stateDir>/pid: "initPid startTimeTicks monitorPid\n". 0 or an errno. */
 int monitor_write_pid(const struct monitor *monitor, int pid);
@@ -60,7 +65,9 @@ int monitor_run(struct context *ctx);
 
 /* Input for the container; nothing is taken while stdin_pending is not empty. */
 void monitor_input(struct monitor *monitor, const uint8_t *bytes, size_t count);
-/* Closes the container's stdin when all pending input is through, if the container wants that (stdinOnce, no terminal). */
+/*
+ * Closes the container's stdin when all pending input is through, if the container wants that (stdinOnce, no terminal).
+ */
 void monitor_end_input(struct monitor *monitor);
 /* The descriptor that input goes to, or -1. */
 int monitor_input_fd(const struct monitor *monitor);

@@ -1,4 +1,6 @@
-/* Mount operations. All of the rootfs is reached by descriptors: fsopen, fsmount, open_tree, mount_setattr, move_mount. */
+/*
+ * Mount operations. All of the rootfs is reached by descriptors: fsopen, fsmount, open_tree, mount_setattr, move_mount.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -71,7 +73,9 @@ int run_bind_root(struct context *ctx, const struct op_bind_root *op) {
   int tree = open_tree(AT_FDCWD, op->source, flags);
   if (tree < 0) return fail(ctx, errno, "%s", op->source);
   int error = set_attributes(tree, op->attrs, 0, op->recursive != 0);
-  if (error == 0 && move_mount(tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS) < 0) error = fail(ctx, errno, "%s", target);
+  if (error == 0 && move_mount(tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS) < 0) {
+    error = fail(ctx, errno, "%s", target);
+  }
   if (error != 0) {
     close(tree);
     return error;
@@ -80,7 +84,9 @@ int run_bind_root(struct context *ctx, const struct op_bind_root *op) {
 }
 
 static int configure(struct context *ctx, int context_fd, const struct op_mount_fs *op) {
-  if (*op->source && fsconfig(context_fd, FSCONFIG_SET_STRING, "source", op->source, 0) < 0) return fail_context(ctx, context_fd, errno);
+  if (*op->source && fsconfig(context_fd, FSCONFIG_SET_STRING, "source", op->source, 0) < 0) {
+    return fail_context(ctx, context_fd, errno);
+  }
   struct plan_strs options = op->options;
   while (options.count > 0) {
     const char *option = plan_strs_next(&options);
@@ -100,8 +106,8 @@ static int configure(struct context *ctx, int context_fd, const struct op_mount_
 }
 
 /*
- * procfs and sysfs only go on a real directory: behind a symbolic link of the image the masks of /proc and /sys would cover something else than what
- * the workload sees (the CVE-2019-16884 and CVE-2019-19921 family).
+ * procfs and sysfs only go on a real directory: behind a symbolic link of the image the masks of /proc and /sys would
+ * cover something else than what the workload sees (the CVE-2019-16884 and CVE-2019-19921 family).
  */
 static int open_mount_target(const struct context *ctx, const struct op_mount_fs *op) {
   bool kernel_fs = strcmp(op->fs_type, "proc") == 0 || strcmp(op->fs_type, "sysfs") == 0;
@@ -154,8 +160,8 @@ int run_mount_bind(struct context *ctx, const struct op_mount_bind *op) {
 }
 
 /*
- * One empty tmpfs serves all masked directories: many containers with many masks each would slow the kernel's mount code down. It is cloned from where
- * it was attached first, because kernels before 6.15 cannot clone a detached mount.
+ * One empty tmpfs serves all masked directories: many containers with many masks each would slow the kernel's mount
+ * code down. It is cloned from where it was attached first, because kernels before 6.15 cannot clone a detached mount.
  */
 static int mask_directory(struct context *ctx, int target) {
   if (ctx->mask_fd >= 0) {
@@ -179,13 +185,18 @@ static int mask_directory(struct context *ctx, int target) {
   return error;
 }
 
-/* Binds the host's null device, which is looked at after it was cloned: what is mounted is what was verified (CVE-2025-31133). */
+/*
+ * Binds the host's null device, which is looked at after it was cloned: what is mounted is what was verified
+ * (CVE-2025-31133).
+ */
 static int mask_file(struct context *ctx, int target) {
   int tree = open_tree(AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
   if (tree < 0) return fail(ctx, errno, "/dev/null of the host");
   struct stat info;
   int error = fstat(tree, &info) < 0 ? errno : 0;
-  if (error == 0 && (!S_ISCHR(info.st_mode) || info.st_rdev != makedev(1, 3))) error = fail(ctx, ENODEV, "/dev/null of the host is not the null device");
+  if (error == 0 && (!S_ISCHR(info.st_mode) || info.st_rdev != makedev(1, 3))) {
+    error = fail(ctx, ENODEV, "/dev/null of the host is not the null device");
+  }
   if (error == 0) error = move_to(tree, target);
   close(tree);
   return error;

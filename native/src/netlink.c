@@ -16,7 +16,10 @@ static int open_netlink(uint32_t protocol) {
   if (fd < 0) return -1;
   int on = 1;
   struct timeval timeout = {.tv_sec = ANSWER_TIMEOUT_S};
-  /* The kernel's own words for a refusal, and acks without a copy of the request. Older kernels lack these; nothing depends on them. */
+  /*
+   * The kernel's own words for a refusal, and acks without a copy of the request. Older kernels lack these; nothing
+   * depends on them.
+   */
   setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
   setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));

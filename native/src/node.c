@@ -52,7 +52,9 @@ int run_symlink_in(struct context *ctx, const struct op_symlink_in *op) {
   return error == EEXIST ? 0 : error;
 }
 
-/* Opens a regular file without touching anything else: a device or a FIFO of the image is never opened, only looked at. */
+/*
+ * Opens a regular file without touching anything else: a device or a FIFO of the image is never opened, only looked at.
+ */
 static int open_regular(const struct context *ctx, const char *path, off_t *size) {
   int handle = root_open(ctx, path, O_PATH, 0);
   if (handle < 0) return -1;

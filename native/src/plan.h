@@ -4,7 +4,10 @@
 
 #define PLAN_NO_OP UINT32_MAX
 
-/* Checks the envelope and indexes the operations; NULL when it is good, else what is wrong. The bytes must outlive the plan. */
+/*
+ * Checks the envelope and indexes the operations; NULL when it is good, else what is wrong. The bytes must outlive the
+ * plan.
+ */
 const char *plan_parse(struct plan *plan, const uint8_t *bytes, size_t length);
 /* Index of the first operation with this code, or PLAN_NO_OP. */
 uint32_t plan_find(const struct plan *plan, uint16_t code);

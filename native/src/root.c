@@ -19,7 +19,10 @@ int root_open(const struct context *ctx, const char *path, uint64_t flags, uint3
   }
   struct open_how how = {.flags = flags | O_CLOEXEC, .mode = flags & O_CREAT ? mode : 0, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
   long fd = -1;
-  /* EAGAIN: something was renamed or mounted elsewhere while ".." was resolved, and the kernel could not rule out an escape. */
+  /*
+   * EAGAIN: something was renamed or mounted elsewhere while ".." was resolved, and the kernel could not rule out an
+   * escape.
+   */
   for (int i = 0; i < RETRY_MAX; i++) {
     fd = syscall(SYS_openat2, ctx->root_fd, *path ? path : "/", &how, sizeof(how));
     if (fd >= 0 || errno != EAGAIN) break;

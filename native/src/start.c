@@ -39,16 +39,22 @@ static const char *check_start_plan(const struct context *ctx) {
   for (uint32_t i = 0; i < ctx->plan.count; i++) {
     const struct plan_op *op = &ctx->plan.ops[i];
     if (op->code == OP_CLONE && op->section == SECTION_SETUP) clones++;
-    if (op->section == SECTION_SETUP && clones > 0 && op->code != OP_CLONE) return "a setup operation stands behind the clone";
+    if (op->section == SECTION_SETUP && clones > 0 && op->code != OP_CLONE) {
+      return "a setup operation stands behind the clone";
+    }
     if (op->section == SECTION_CHILD) last_child = i;
   }
   if (!monitor_first) return "the plan does not begin with the operation monitor";
   if (clones != 1) return "the plan does not have exactly one clone";
-  if (last_child == PLAN_NO_OP || ctx->plan.ops[last_child].code != OP_EXEC) return "the section child does not end with exec";
+  if (last_child == PLAN_NO_OP || ctx->plan.ops[last_child].code != OP_EXEC) {
+    return "the section child does not end with exec";
+  }
   return NULL;
 }
 
-/* The user the workload will run as: its pipes are given to it, so that it may reopen /dev/stdout as /proc/self/fd/1. */
+/*
+ * The user the workload will run as: its pipes are given to it, so that it may reopen /dev/stdout as /proc/self/fd/1.
+ */
 static uint32_t workload_uid(const struct context *ctx) {
   struct op_set_uid args;
   uint32_t index = plan_find(&ctx->plan, OP_SET_UID);
@@ -69,7 +75,10 @@ static void set_nonblocking(int fd) {
   if (fd >= 0) fcntl(fd, F_SETFL, O_NONBLOCK);
 }
 
-/* Without a terminal: pipes for stdout and stderr, and for stdin when the container keeps it open. Ends of this process do not block. */
+/*
+ * Without a terminal: pipes for stdout and stderr, and for stdin when the container keeps it open. Ends of this process
+ * do not block.
+ */
 static int make_stdio(struct context *ctx, struct child_ends *child) {
   struct monitor *monitor = ctx->monitor;
   if (monitor->flags & MONITOR_TTY) return 0;
@@ -150,8 +159,9 @@ static void kill_child(struct context *ctx) {
 }
 
 /*
- * The section parent runs beside the child, which writes to the shared page meanwhile; so it has a report of its own. When both have failed the
- * child's reason counts: an operation of the parent may have failed only because the child was gone, never the other way, as the child is killed.
+ * The section parent runs beside the child, which writes to the shared page meanwhile; so it has a report of its own.
+ * When both have failed the child's reason counts: an operation of the parent may have failed only because the child
+ * was gone, never the other way, as the child is killed.
  */
 static int run_parent(struct context *ctx) {
   static struct report own = {.at = -1, .failed_op = -1};
@@ -197,7 +207,9 @@ static int await_exec(struct context *ctx) {
   if (report->at < 0 || ctx->plan.ops[report->at].code != OP_EXEC) {
     return fail(ctx, ECHILD, "the container's first process died before its program, at operation %d", report->at);
   }
-  if (monitor->flags & MONITOR_TTY && monitor->streams[0].fd < 0) return fail(ctx, ENOTTY, "the plan did not open a terminal");
+  if (monitor->flags & MONITOR_TTY && monitor->streams[0].fd < 0) {
+    return fail(ctx, ENOTTY, "the plan did not open a terminal");
+  }
   return 0;
 }
 

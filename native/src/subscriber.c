@@ -104,7 +104,9 @@ size_t subscribers_pending(const struct monitor *monitor) {
 }
 
 void subscribers_shut_down(const struct monitor *monitor) {
-  for (const struct subscriber *subscriber = monitor->subscribers; subscriber; subscriber = subscriber->next) shutdown(subscriber->fd, SHUT_WR);
+  for (const struct subscriber *subscriber = monitor->subscribers; subscriber; subscriber = subscriber->next) {
+    shutdown(subscriber->fd, SHUT_WR);
+  }
 }
 
 void subscribers_accept(struct monitor *monitor) {
@@ -150,7 +152,9 @@ static void subscribe(struct monitor *monitor, struct subscriber *subscriber, ui
   send_frame(subscriber, FRAME_SUBSCRIBED, NULL, 0);
   if (flags & (SUBSCRIBE_STDOUT | SUBSCRIBE_STDERR)) monitor->waiting = false;
   if (wants_events(subscriber)) monitor->greeted = true;
-  if (monitor->record.length > 0 && wants_events(subscriber)) send_frame(subscriber, FRAME_EXITED, monitor->record.data, monitor->record.length);
+  if (monitor->record.length > 0 && wants_events(subscriber)) {
+    send_frame(subscriber, FRAME_EXITED, monitor->record.data, monitor->record.length);
+  }
 }
 
 static void signal_container(struct context *ctx, struct subscriber *subscriber, uint32_t number) {
@@ -160,7 +164,10 @@ static void signal_container(struct context *ctx, struct subscriber *subscriber,
   if (!(subscriber->flags & SUBSCRIBE_RAW)) send_frame(subscriber, FRAME_SIGNALLED, answer, sizeof(answer));
 }
 
-/* Payload size of a frame from a client, -1 when it is unknown or not allowed before SUBSCRIBE. STDIN's is read by subscriber_read. */
+/*
+ * Payload size of a frame from a client, -1 when it is unknown or not allowed before SUBSCRIBE. STDIN's is read by
+ * subscriber_read.
+ */
 static int payload_size(const struct subscriber *subscriber) {
   uint8_t type = subscriber->head[0];
   if (!subscriber->subscribed) return type == FRAME_SUBSCRIBE ? 1 : -1;
@@ -195,12 +202,17 @@ static void handle_frame(struct context *ctx, struct subscriber *subscriber) {
       signal_container(ctx, subscriber, get_u32be(payload));
       break;
     case FRAME_RESIZE:
-      if (monitor->flags & MONITOR_TTY && monitor->streams[0].fd >= 0) tty_resize(monitor->streams[0].fd, get_u32be(payload), get_u32be(payload + 4));
+      if (monitor->flags & MONITOR_TTY && monitor->streams[0].fd >= 0) {
+        tty_resize(monitor->streams[0].fd, get_u32be(payload), get_u32be(payload + 4));
+      }
       break;
   }
 }
 
-/* Reads exactly what is missing, so that nothing of a later frame has to be kept while the container does not take its input. */
+/*
+ * Reads exactly what is missing, so that nothing of a later frame has to be kept while the container does not take its
+ * input.
+ */
 static bool read_into(struct monitor *monitor, struct subscriber *subscriber, uint8_t *at, size_t wanted, size_t *got) {
   ssize_t count = recv(subscriber->fd, at, wanted, MSG_DONTWAIT);
   if (count < 0 && is_temporary(errno)) return false;
@@ -231,7 +243,9 @@ static bool read_frame(struct context *ctx, struct subscriber *subscriber) {
   size_t wanted = FRAME_HEAD_SIZE;
   if (subscriber->head_length >= FRAME_HEAD_SIZE) wanted += (size_t)payload_size(subscriber);
   size_t got;
-  if (!read_into(ctx->monitor, subscriber, subscriber->head + subscriber->head_length, wanted - subscriber->head_length, &got)) return false;
+  if (!read_into(ctx->monitor, subscriber, subscriber->head + subscriber->head_length, wanted - subscriber->head_length, &got)) {
+    return false;
+  }
   subscriber->head_length += (uint8_t)got;
   if (subscriber->head_length < wanted) return true;
   if (wanted == FRAME_HEAD_SIZE) {

@@ -1,4 +1,6 @@
-/* Clients of a monitor's socket. Frames both ways have Docker's head: u8 type, three zero bytes, u32 big-endian length. */
+/*
+ * Clients of a monitor's socket. Frames both ways have Docker's head: u8 type, three zero bytes, u32 big-endian length.
+ */
 #ifndef ISLET_SUBSCRIBER_H
 #define ISLET_SUBSCRIBER_H
 #include <stdbool.h>

@@ -84,11 +84,15 @@ static int open_slave(int master, uint32_t uid, int *out) {
 
 static int bind_console(struct context *ctx, int slave) {
   int target = root_open(ctx, "/dev/console", O_PATH | O_NOFOLLOW, 0);
-  if (target < 0 && errno == ENOENT) target = root_open(ctx, "/dev/console", O_RDONLY | O_CREAT | O_EXCL | O_NOCTTY, 0620);
+  if (target < 0 && errno == ENOENT) {
+    target = root_open(ctx, "/dev/console", O_RDONLY | O_CREAT | O_EXCL | O_NOCTTY, 0620);
+  }
   if (target < 0) return fail(ctx, errno, "/dev/console");
   int tree = open_tree(slave, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
   int error = tree < 0 ? errno : 0;
-  if (error == 0 && move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0) error = errno;
+  if (error == 0 && move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0) {
+    error = errno;
+  }
   if (tree >= 0) close(tree);
   close(target);
   return error == 0 ? 0 : fail(ctx, error, "/dev/console");

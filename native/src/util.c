@@ -21,9 +21,11 @@ uint8_t *buffer_reserve(struct buffer *buffer, size_t count) {
 }
 
 bool buffer_append(struct buffer *buffer, const void *bytes, size_t count) {
+  /* An empty buffer has no memory to point to. */
+  if (count == 0) return true;
   uint8_t *at = buffer_reserve(buffer, count);
   if (!at) return false;
-  if (count > 0) memcpy(at, bytes, count);
+  memcpy(at, bytes, count);
   buffer->length += count;
   return true;
 }

@@ -30,7 +30,10 @@ void put_u32be(uint8_t *at, uint32_t value);
 
 /* Writes everything to a blocking descriptor; 0 or an errno. */
 int write_all(int fd, const void *bytes, size_t count);
-/* Reads at most size-1 bytes of a small kernel file relative to `dirfd` and terminates them; the length, or -1 with errno. */
+/*
+ * Reads at most size-1 bytes of a small kernel file relative to `dirfd` and terminates them; the length, or -1 with
+ * errno.
+ */
 int read_small_file(int dirfd, const char *path, char *out, size_t size);
 void close_fd(int *fd);
 /* CLOCK_REALTIME in nanoseconds. */

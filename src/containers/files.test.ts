@@ -1,34 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { containerRecord as record } from '../../test/fixtures/container-record.ts';
 import { hostsText, resolvConfText } from './files.ts';
 import { environment } from './launch-plan.ts';
-import { type ContainerRecord, formatTimeNs, parseTimeNs, ZERO_TIME } from './record.ts';
-
-function record(overrides: Partial<ContainerRecord> = {}): ContainerRecord {
-  return {
-    id: 'f'.repeat(64),
-    name: 'web',
-    created: ZERO_TIME,
-    imageId: 'sha256:1',
-    diffIds: [],
-    config: { Hostname: 'web1' },
-    hostConfig: {},
-    argv: ['sh'],
-    state: {
-      status: 'created',
-      pid: 0,
-      exitCode: 0,
-      error: '',
-      oomKilled: false,
-      startedAt: ZERO_TIME,
-      finishedAt: ZERO_TIME,
-    },
-    restartCount: 0,
-    endpoint: null,
-    user: null,
-    ...overrides,
-  };
-}
+import { formatTimeNs, parseTimeNs, ZERO_TIME } from './record.ts';
 
 const endpoint = {
   networkId: 'n',

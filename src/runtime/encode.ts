@@ -5,7 +5,7 @@ import { type FieldType, MONITOR_FLAGS, OPCODES, OPS, type Plan, type PlanOp, SE
 export const PLAN_FORMAT_VERSION = 1;
 
 /** First bytes of every encoded plan. */
-export const PLAN_MAGIC = 'ISLP';
+const PLAN_MAGIC = 'ISLP';
 
 /** FNV-1a, 32 bits, of the UTF-8 bytes of `text`. */
 export function fnv1a(text: string): number {
@@ -17,8 +17,8 @@ export function fnv1a(text: string): number {
 }
 
 /**
- * Identifies the instruction set: islet refuses a plan whose hash is not the one it was compiled with. Order matters, because opcodes and
- * payload layouts follow the table's order.
+ * Identifies the instruction set: islet refuses a plan whose hash is not the one it was compiled with. Order matters,
+ * because opcodes and payload layouts follow the table's order.
  */
 export const TABLE_HASH: number = fnv1a(JSON.stringify({ ops: OPS, sections: SECTIONS, monitorFlags: MONITOR_FLAGS }));
 
@@ -168,9 +168,9 @@ function writeOp(out: ByteWriter, op: PlanOp, index: number): void {
 }
 
 /**
- * The binary form that islet reads: "ISLP", u32 format version, u32 TABLE_HASH, u32 count, then per operation u16 opcode, u8 section, u8 0,
- * u32 payload length, payload (fields in table order, little-endian). Throws EngineError(InvalidParameter) that names the operation and the field
- * when a value does not fit its type.
+ * The binary form that islet reads: "ISLP", u32 format version, u32 TABLE_HASH, u32 count, then per operation u16
+ * opcode, u8 section, u8 0, u32 payload length, payload (fields in table order, little-endian). Throws
+ * EngineError(InvalidParameter) that names the operation and the field when a value does not fit its type.
  */
 export function encodePlan(plan: Plan): Uint8Array {
   const out = new ByteWriter();

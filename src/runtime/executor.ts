@@ -38,8 +38,8 @@ const SOCKET_FD = 3;
 const CLOSE_PATIENCE_MS = 5000;
 
 /**
- * One `islet launcher`. Requests run side by side; each is answered by itself. Containers outlive the launcher: when it goes, only requests without
- * an answer are lost (they reject with Unavailable).
+ * One `islet launcher`. Requests run side by side; each is answered by itself. Containers outlive the launcher: when it
+ * goes, only requests without an answer are lost (they reject with Unavailable).
  */
 export class Launcher {
   /** Resolves when the process has ended, for whatever reason. */
@@ -72,8 +72,8 @@ export class Launcher {
   }
 
   /**
-   * Starts the launcher. Rejects with EngineError(System) when the binary cannot be executed. In a session of its own, so that Ctrl-C at
-   * a daemon in the foreground does not reach it.
+   * Starts the launcher. Rejects with EngineError(System) when the binary cannot be executed. In a session of its own,
+   * so that Ctrl-C at a daemon in the foreground does not reach it.
    */
   static async spawn(isletPath: string, env: NodeJS.ProcessEnv = process.env): Promise<Launcher> {
     const child = spawn(isletPath, ['launcher'], {
@@ -95,15 +95,18 @@ export class Launcher {
   }
 
   /**
-   * Executes a start plan. Resolves when the container's program has been executed. Rejects with PlanError when an operation failed; then nothing
-   * of the container is left.
+   * Executes a start plan. Resolves when the container's program has been executed. Rejects with PlanError when an
+   * operation failed; then nothing of the container is left.
    */
   async start(plan: Plan): Promise<Started> {
     const frame = await this.#request(REQUEST.start, plan);
     return decodeStarted(frame.payload);
   }
 
-  /** Executes a run plan; resolves to what its readFileIn operations found, in order, null for a missing file. Rejects with PlanError. */
+  /**
+   * Executes a run plan; resolves to what its readFileIn operations found, in order, null for a missing file. Rejects
+   * with PlanError.
+   */
   async run(plan: Plan): Promise<(Uint8Array | null)[]> {
     const frame = await this.#request(REQUEST.run, plan);
     return decodeResult(frame.payload);

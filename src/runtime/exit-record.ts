@@ -28,7 +28,10 @@ function parseCleanupErrors(text: string): string[] {
   });
 }
 
-/** Parses "key=value" lines; unknown keys are left for newer versions. Throws EngineError(System) when the exit code or the time is missing. */
+/**
+ * Parses "key=value" lines; unknown keys are left for newer versions. Throws EngineError(System) when the exit code or
+ * the time is missing.
+ */
 export function parseExitRecord(text: string): ExitRecord {
   const values = new Map<string, string>();
   for (const line of text.split('\n')) {
@@ -52,7 +55,10 @@ export function parseExitRecord(text: string): ExitRecord {
   };
 }
 
-/** The exit record in a container's state directory, or null when the container has not ended (or its monitor was killed). */
+/**
+ * The exit record in a container's state directory, or null when the container has not ended (or its monitor was
+ * killed).
+ */
 export function readExitRecord(stateDir: string): ExitRecord | null {
   const path = join(stateDir, 'exit');
   let text: string;

@@ -1,4 +1,7 @@
-/** The frames between isled and `islet launcher`: u32 length of the rest, u32 request id, u8 type, payload; little-endian. */
+/**
+ * The frames between isled and `islet launcher`: u32 length of the rest, u32 request id, u8 type, payload; little-
+ * endian.
+ */
 import { EngineError } from '../errors.ts';
 
 export const REQUEST = { start: 1, run: 2 } as const;

@@ -1,4 +1,7 @@
-/** The frames of a monitor's socket: u8 type, three zero bytes, u32 length, payload; big-endian, as in Docker's multiplexed streams. */
+/**
+ * The frames of a monitor's socket: u8 type, three zero bytes, u32 length, payload; big-endian, as in Docker's
+ * multiplexed streams.
+ */
 
 export const MONITOR_FRAME = {
   stdout: 0x01,
@@ -36,8 +39,8 @@ export type MonitorItem =
 const isOutput = (type: number): boolean => type === MONITOR_FRAME.stdout || type === MONITOR_FRAME.stderr;
 
 /**
- * Tells events from output in what a monitor sends. Output is not taken apart: what arrives of it in one chunk leaves as one slice, so that it can be
- * passed on to a Docker client as it is.
+ * Tells events from output in what a monitor sends. Output is not taken apart: what arrives of it in one chunk leaves
+ * as one slice, so that it can be passed on to a Docker client as it is.
  */
 export class MonitorDecoder {
   /** Bytes of the current output frame that are still to come. */

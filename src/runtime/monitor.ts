@@ -32,11 +32,17 @@ function gone(cause?: unknown): EngineError {
 }
 
 export class MonitorConnection {
-  /** The container's output, framed as Docker frames it or raw, with back-pressure; ends when the monitor closes the connection. */
+  /**
+   * The container's output, framed as Docker frames it or raw, with back-pressure; ends when the monitor closes the
+   * connection.
+   */
   readonly output: Readable;
   /** The container's stdin. Ending it sends STDIN_CLOSE. */
   readonly stdin: Writable;
-  /** Resolves when the container has ended; null when the connection ended without the news (or `events` was not asked for). */
+  /**
+   * Resolves when the container has ended; null when the connection ended without the news (or `events` was not asked
+   * for).
+   */
   readonly exit: Promise<ExitRecord | null>;
   /** Resolves when the connection is closed. With `events` that is after the monitor's cleanup. Never rejects. */
   readonly closed: Promise<void>;
@@ -98,7 +104,10 @@ export class MonitorConnection {
     this.#send(MONITOR_FRAME.resize, payload);
   }
 
-  /** Sends a signal to the container's first process. Rejects with the errno as code (ESRCH: it has ended). Not on a raw connection. */
+  /**
+   * Sends a signal to the container's first process. Rejects with the errno as code (ESRCH: it has ended). Not on a raw
+   * connection.
+   */
   signal(signo: number): Promise<void> {
     if (this.#subscription.raw) return Promise.reject(new EngineError('System', 'a raw connection cannot be answered'));
     if (!this.#socket.writable) return Promise.reject(gone());
@@ -240,8 +249,8 @@ async function connectSocket(socketPath: string): Promise<Socket> {
 }
 
 /**
- * Connects to `<stateDir>/monitor.sock` and subscribes. Rejects with EngineError(Unavailable, code EMONITORGONE) when no monitor listens there (any
- * more); the exit record tells then how the container ended.
+ * Connects to `<stateDir>/monitor.sock` and subscribes. Rejects with EngineError(Unavailable, code EMONITORGONE) when
+ * no monitor listens there (any more); the exit record tells then how the container ended.
  */
 export async function connectMonitor(socketPath: string, subscription: Subscription): Promise<MonitorConnection> {
   if (subscription.raw && subscription.events) throw new EngineError('System', 'a raw connection carries no events');

@@ -1,4 +1,7 @@
-/** What goes wrong: programs that cannot be executed, operations that fail, processes that are killed. Nothing may be left of any of it. */
+/**
+ * What goes wrong: programs that cannot be executed, operations that fail, processes that are killed. Nothing may be
+ * left of any of it.
+ */
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
