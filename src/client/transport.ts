@@ -43,7 +43,7 @@ const KIND_BY_STATUS: Record<number, ErrorKind> = {
 };
 
 /** `?a=1&b=true` or ''; undefined and false values are left out, as Docker's own client does. */
-export function encodeQuery(query: Query | undefined): string {
+function encodeQuery(query: Query | undefined): string {
   const parameters = new URLSearchParams();
   for (const [key, value] of Object.entries(query ?? {})) {
     if (value !== undefined && value !== false) parameters.append(key, value === true ? '1' : String(value));
@@ -53,7 +53,7 @@ export function encodeQuery(query: Query | undefined): string {
 }
 
 /** Makes the EngineError that an answer with an error status stands for. Plain-text bodies are taken as the message. */
-export function errorFromResponse(status: number, body: string): EngineError {
+function errorFromResponse(status: number, body: string): EngineError {
   const kind = KIND_BY_STATUS[status] ?? (status < 500 && status >= 400 ? 'InvalidParameter' : 'System');
   let answer: Partial<ErrorResponse> = {};
   try {
@@ -189,11 +189,11 @@ function errnoOf(error: unknown): string | undefined {
 }
 
 /** Nothing listens there: the socket file is missing, or nobody accepts behind it. */
-export function isUnreachable(error: unknown): boolean {
+function isUnreachable(error: unknown): boolean {
   return !(error instanceof EngineError) && ['ENOENT', 'ECONNREFUSED'].includes(errnoOf(error) ?? '');
 }
 
-export function addressText(address: EngineAddress): string {
+function addressText(address: EngineAddress): string {
   return 'socketPath' in address ? `unix://${address.socketPath}` : `tcp://${address.host}:${address.port}`;
 }
 

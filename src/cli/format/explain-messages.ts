@@ -20,5 +20,4 @@ export const explainMessages = {
     'The engine turns all of the above into this flat list of system calls. A small C program executes it, step by step, and nothing else.',
   planSection: (section: string) => SECTIONS[section] ?? '',
   legend: '✓ enforced as asked   ✗ not enforced   · cannot be read back',
-  legendStill: '· asked for; nothing runs that could be read back',
 } as const;

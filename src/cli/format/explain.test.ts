@@ -72,10 +72,11 @@ describe('an explanation', () => {
 
   it('shows what was asked for when the container does not run', () => {
     const still = { ...PID, enforced: null, source: null, holds: null };
-    const page = render(explanation([still], null));
+    const page = render(explanation([still, { ...still, what: 'a very long name of something' }], null));
     assert.match(page, /It does not run now/);
-    assert.match(page, /· pid namespace\n {4}its own\n/);
-    assert.doesNotMatch(page, /enforced by the kernel {2}/);
+    assert.match(page, /^ {4}pid namespace +its own\n +It sees only its own processes\.$/m);
+    assert.match(page, /^ {4}a very long name of +its own\n {4}something +It sees/m);
+    assert.doesNotMatch(page, /enforced by the kernel {2}|✓/);
   });
 
   it('numbers the steps of the plan and says where each part of it runs', () => {

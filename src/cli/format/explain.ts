@@ -7,6 +7,10 @@ import { shortId } from './units.ts';
 const MAX_WIDTH = 120;
 const MIN_WIDTH = 60;
 const INDENT = 4;
+/** Longest name of a fact that gets a column of its own; longer ones are broken. */
+const NAME_MAX = 24;
+
+const same = (text: string): string => text;
 
 export interface ExplainOptions {
   /** cells */
@@ -24,7 +28,7 @@ export function renderExplanation(explanation: Explanation, options: ExplainOpti
     ...explanation.layers.map((layer, at) => renderLayer(layer, at + 1, explanation, page)),
   ];
   if (page.plan && explanation.plan.length > 0) sections.push(renderPlan(explanation.plan, page));
-  sections.push(legend(explanation, page));
+  if (explanation.subject.pid !== null) sections.push(page.style.dim(words.legend));
   return `${sections.join('\n\n')}\n`;
 }
 
@@ -46,32 +50,39 @@ function header({ subject, layers }: Explanation, { style, width }: ExplainOptio
   return `${title}\n${verdict}`;
 }
 
-function renderLayer(layer: ExplainLayer, number: number, explanation: Explanation, options: ExplainOptions): string {
+function renderLayer(layer: ExplainLayer, number: number, { subject }: Explanation, options: ExplainOptions): string {
   const { style, width } = options;
-  const lines = [style.accent(`${number}. ${layer.title}`), ...indent(wrap(layer.summary, width - INDENT))];
-  if (layer.facts.length === 0) return lines.join('\n');
+  const lines = [style.accent(`${number}. ${layer.title}`), ...indent(wrap(layer.summary, width - INDENT)), ''];
+  if (subject.pid === null) {
+    const column = Math.min(NAME_MAX, Math.max(0, ...layer.facts.map((fact) => displayWidth(fact.what)))) + 2;
+    return [...lines, ...layer.facts.flatMap((fact) => renderAsked(fact, column, options))].join('\n').trimEnd();
+  }
+  if (layer.facts.length === 0) return lines.join('\n').trimEnd();
   const columns = columnWidths(width);
-  lines.push('', headings(explanation.subject, columns, style));
+  const titles = [words.asked, words.enforced, words.source].map((title) => [title]);
+  lines.push(...indent(joinCells(titles, columns, [])).map(style.dim));
   for (const fact of layer.facts) lines.push(...renderFact(fact, columns, options));
   return lines.join('\n');
+}
+
+/** Nothing runs: the name, and beside it what was asked for and why. */
+function renderAsked(fact: Fact, column: number, { style, width }: ExplainOptions): string[] {
+  const room = width - INDENT - column;
+  const values = [...wrap(fact.asked, room), ...(fact.why === '' ? [] : wrap(fact.why, room).map(style.dim))];
+  const names = wrap(fact.what, NAME_MAX).map(
+    (part) => style.bold(part) + ' '.repeat(Math.max(0, column - displayWidth(part))),
+  );
+  const height = Math.max(names.length, values.length);
+  const blank = ' '.repeat(column);
+  return indent(
+    Array.from({ length: height }, (_line, row) => ((names[row] ?? blank) + (values[row] ?? '')).trimEnd()),
+  );
 }
 
 /** Widths of the columns "asked", "enforced" and "read from": what is left after the indent and two gaps of two. */
 function columnWidths(width: number): [number, number, number] {
   const third = Math.floor((width - INDENT - 4) / 3);
   return [third, third, width - INDENT - 4 - 2 * third];
-}
-
-function headings(subject: Explanation['subject'], columns: readonly number[], style: Style): string {
-  const titles = subject.pid === null ? [words.asked] : [words.asked, words.enforced, words.source];
-  return style.dim(
-    ' '.repeat(INDENT) +
-      joinCells(
-        titles.map((title) => [title]),
-        columns,
-        [],
-      )[0],
-  );
 }
 
 function renderFact(fact: Fact, columns: readonly number[], { style, width }: ExplainOptions): string[] {
@@ -81,9 +92,7 @@ function renderFact(fact: Fact, columns: readonly number[], { style, width }: Ex
     wrap(text, columns[at] ?? width),
   );
   const isBare = fact.enforced === null && fact.source === null;
-  const rows = isBare
-    ? wrap(fact.asked, width - INDENT)
-    : joinCells(cells, columns, [(text) => text, colorOf, style.dim]);
+  const rows = isBare ? wrap(fact.asked, width - INDENT) : joinCells(cells, columns, [same, colorOf, style.dim]);
   const why = fact.why === '' ? [] : wrap(fact.why, width - INDENT).map(style.dim);
   return [`  ${mark} ${style.bold(fact.what)}`, ...indent(rows), ...indent(why)];
 }
@@ -125,11 +134,6 @@ function renderPlan(plan: Explanation['plan'], { style, width }: ExplainOptions)
     lines.push(...more.map((line) => `${' '.repeat(INDENT + 20)}${line}`));
   }
   return lines.join('\n');
-}
-
-function legend(explanation: Explanation, { style }: ExplainOptions): string {
-  if (explanation.subject.pid === null) return style.dim(words.legendStill);
-  return style.dim(words.legend);
 }
 
 function indent(lines: readonly string[]): string[] {

@@ -8,6 +8,7 @@ describe('moments', () => {
   it('may be durations back from now', () => {
     assert.equal(parseMoment('42m', NOW_MS), '1699997480.250000000');
     assert.equal(parseMoment('250ms', NOW_MS), '1700000000.000000000');
+    assert.equal(parseMoment('0s', NOW_MS), '1700000000.250000000');
     assert.equal(parseMoment('-1s', NOW_MS), '1700000001.250000000');
   });
 

@@ -45,9 +45,9 @@ export function rfc3339(epochSeconds: number): string {
  * @throws UsageError when the text is none of these.
  */
 export function parseMoment(text: string, nowMs: number): string {
-  const duration = parseDurationMs(text);
-  if (duration !== undefined && duration !== 0) return seconds(nowMs - duration);
   if (/^[0-9]+(\.[0-9]{1,9})?$/.test(text)) return text;
+  const duration = parseDurationMs(text);
+  if (duration !== undefined) return seconds(nowMs - duration);
   const match =
     /^([0-9]{4}-[0-9]{2}-[0-9]{2})(?:T([0-9]{2}(?::[0-9]{2}(?::[0-9]{2})?)?)(\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:[0-9]{2})?$/.exec(
       text,

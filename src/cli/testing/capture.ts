@@ -1,5 +1,6 @@
 /** Runs the command line inside a test, with pipes for a terminal. For unit tests only. */
 import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { main } from '../main.ts';
 
 export interface Captured {
@@ -13,6 +14,9 @@ export async function isle(host: string, argv: readonly string[], input = ''): P
   const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
   stdin.end(input);
   const io = { stdin, stdout, stderr } as unknown as Parameters<typeof main>[1]['io'];
+  const [out, err] = [text(stdout), text(stderr)];
   const code = await main(argv, { io, env: { DOCKER_HOST: host }, daemonPath: '/nonexistent/daemon.js' });
-  return { code, stdout: String(stdout.read() ?? ''), stderr: String(stderr.read() ?? '') };
+  stdout.end();
+  stderr.end();
+  return { code, stdout: await out, stderr: await err };
 }

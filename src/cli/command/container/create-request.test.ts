@@ -171,10 +171,11 @@ describe('the isolation', () => {
   });
 
   it('takes tmpfs options, labels, restart policies and ulimits apart', () => {
-    const { HostConfig, Labels } = build([
-      ...['--tmpfs', '/t:size=1m,mode=700', '--tmpfs', '/u', '--label', 'a=b=c', '-l', 'bare'],
-      ...['--restart', 'on-failure:3', '--ulimit', 'nofile=1:2', '--init=false', 'busybox'],
-    ]);
+    const { HostConfig, Labels } = build(
+      '--tmpfs /t:size=1m,mode=700 --tmpfs /u --label a=b=c -l bare --restart on-failure:3 --ulimit nofile=1:2 --init=false busybox'.split(
+        ' ',
+      ),
+    );
     assert.deepEqual(HostConfig?.Tmpfs, { '/t': 'size=1m,mode=700', '/u': '' });
     assert.deepEqual(Labels, { a: 'b=c', bare: '' });
     assert.deepEqual(HostConfig?.RestartPolicy, { Name: 'on-failure', MaximumRetryCount: 3 });

@@ -40,7 +40,7 @@ export async function openSession(context: Invocation, id: string, options: Sess
     stderr: options.stderr,
     detachKeys: options.detachKeys || undefined,
   });
-  const restore = options.tty && options.stdin ? enterRawMode(io.stdin) : (): void => undefined;
+  const restore = options.tty && options.stdin ? await enterRawMode(io.stdin) : (): void => undefined;
   const detached = Promise.withResolvers<'detached'>();
   const stopInput = options.stdin
     ? pumpInput(io.stdin, socket, options.tty ? new DetachScanner(keys) : undefined, () => detached.resolve('detached'))

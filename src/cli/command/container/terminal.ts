@@ -4,21 +4,17 @@ import type { EngineClient } from '../../../client/engine-client.ts';
 import type { Io } from '../command.ts';
 
 /**
- * Puts the user's terminal into raw mode: every key goes to the container, Ctrl-C among them. Returns the way back.
+ * Puts the user's terminal into raw mode: every key goes to the container, Ctrl-C among them. Resolves to the way back.
  * Node's raw mode leaves output processing on, which would turn the container's line feeds into carriage return + line
  * feed and break full-screen programs; `stty` switches that off too. Without stty it stays on, which most programs bear.
  * Whatever happens later, libuv puts the terminal back when the process exits.
  */
-export function enterRawMode(stdin: NodeJS.ReadStream): () => void {
+export async function enterRawMode(stdin: NodeJS.ReadStream): Promise<() => void> {
   if (!stdin.isTTY) return () => undefined;
   stdin.setRawMode(true);
   const stty = spawn('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
-  stty.once('error', () => undefined);
-  stty.unref();
-  return () => {
-    stty.kill();
-    stdin.setRawMode(false);
-  };
+  await new Promise((resolve) => stty.once('exit', resolve).once('error', resolve));
+  return () => stdin.setRawMode(false);
 }
 
 /** rows and columns of the terminal that the user looks at; undefined when stdout is none */
