@@ -13,7 +13,9 @@ export const explainMessages = {
   someBroken: (broken: number, total: number) => `✗ The kernel does not enforce ${broken} of the ${total} facts below.`,
   notRunning: 'It does not run now: below is what was asked for. Start it to see what the kernel enforces.',
   asked: 'asked for',
+  askedShort: 'asked for',
   enforced: 'enforced by the kernel',
+  enforcedShort: 'enforced',
   source: 'read from',
   planTitle: (steps: number) => `How it is built: the isolation plan, ${steps} steps`,
   planSummary:

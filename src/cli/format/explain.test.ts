@@ -38,6 +38,7 @@ const render = (subject: Explanation, options: { plan?: boolean; width?: number;
   renderExplanation(subject, {
     width: options.width ?? 80,
     plan: options.plan ?? true,
+    truncate: true,
     style: makeStyle(options.color ?? false),
   });
 
@@ -92,6 +93,16 @@ describe('an explanation', () => {
     const long = { ...PID, asked: 'CAP_CHOWN '.repeat(14).trim(), source: `/sys/fs/cgroup/${'x'.repeat(80)}` };
     for (const line of render(explanation([long]), { width: 72 }).split('\n'))
       assert.ok(displayWidth(line) <= 72, line);
+  });
+
+  it('shortens the id in paths, and stacks values that are too long for a column', () => {
+    const path = `/sys/fs/cgroup/${'ab'.repeat(32)}/tasks`;
+    const page = render(explanation([{ ...PID, asked: 'CAP_CHOWN '.repeat(14).trim(), source: path }]));
+    assert.match(page, /^ {4}asked for {2}CAP_CHOWN CAP_CHOWN/m);
+    assert.match(
+      page,
+      /^ {4}enforced {3}pid:\[4026532201\]\n {4}read from {2}\/sys\/fs\/cgroup\/abababababab…\/tasks$/m,
+    );
   });
 
   it('puts colours on only when asked, without moving a character', () => {

@@ -9,6 +9,8 @@ const MIN_WIDTH = 60;
 const INDENT = 4;
 /** Longest name of a fact that gets a column of its own; longer ones are broken. */
 const NAME_MAX = 24;
+/** A fact with a taller cell is shown with its values below each other. */
+const CELL_MAX_LINES = 2;
 
 const same = (text: string): string => text;
 
@@ -18,10 +20,13 @@ export interface ExplainOptions {
   style: Style;
   /** Show the isolation plan's steps at the end. */
   plan: boolean;
+  /** Cut the container's id, which stands in many paths, to its first 12 digits. */
+  truncate: boolean;
 }
 
 /** An explanation as a page: a verdict, then layer by layer what was asked, what the kernel enforces and where that was read. */
-export function renderExplanation(explanation: Explanation, options: ExplainOptions): string {
+export function renderExplanation(original: Explanation, options: ExplainOptions): string {
+  const explanation = options.truncate ? shortenIds(original) : original;
   const page = { ...options, width: Math.min(MAX_WIDTH, Math.max(MIN_WIDTH, options.width)) };
   const sections = [
     header(explanation, page),
@@ -30,6 +35,21 @@ export function renderExplanation(explanation: Explanation, options: ExplainOpti
   if (page.plan && explanation.plan.length > 0) sections.push(renderPlan(explanation.plan, page));
   if (explanation.subject.pid !== null) sections.push(page.style.dim(words.legend));
   return `${sections.join('\n\n')}\n`;
+}
+
+function shortenIds(explanation: Explanation): Explanation {
+  const { id } = explanation.subject;
+  const shorten = (text: string): string => text.replaceAll(id, `${shortId(id)}…`);
+  const layers = explanation.layers.map((layer) => ({
+    ...layer,
+    facts: layer.facts.map((fact) => ({
+      ...fact,
+      asked: shorten(fact.asked),
+      enforced: fact.enforced === null ? null : shorten(fact.enforced),
+      source: fact.source === null ? null : shorten(fact.source),
+    })),
+  }));
+  return { ...explanation, layers, plan: explanation.plan.map((step) => ({ ...step, text: shorten(step.text) })) };
 }
 
 function header({ subject, layers }: Explanation, { style, width }: ExplainOptions): string {
@@ -87,14 +107,33 @@ function columnWidths(width: number): [number, number, number] {
 
 function renderFact(fact: Fact, columns: readonly number[], { style, width }: ExplainOptions): string[] {
   const mark = fact.holds === null ? style.dim('·') : fact.holds ? style.good('✓') : style.bad('✗');
-  const colorOf = fact.holds === false ? style.bad : fact.holds === true ? style.good : style.dim;
-  const cells = [fact.asked, fact.enforced ?? '', fact.source ?? ''].map((text, at) =>
-    wrap(text, columns[at] ?? width),
-  );
+  const colors = [same, fact.holds === false ? style.bad : fact.holds === true ? style.good : style.dim, style.dim];
+  const texts = [fact.asked, fact.enforced ?? '', fact.source ?? ''];
+  const cells = texts.map((text, at) => wrap(text, columns[at] ?? width));
   const isBare = fact.enforced === null && fact.source === null;
-  const rows = isBare ? wrap(fact.asked, width - INDENT) : joinCells(cells, columns, [same, colorOf, style.dim]);
+  const isTall = cells.some((cell) => cell.length > CELL_MAX_LINES);
   const why = fact.why === '' ? [] : wrap(fact.why, width - INDENT).map(style.dim);
+  let rows: string[];
+  if (isBare) rows = wrap(fact.asked, width - INDENT);
+  else if (isTall) rows = stackCells(texts, colors, width - INDENT, style);
+  else rows = joinCells(cells, columns, colors);
   return [`  ${mark} ${style.bold(fact.what)}`, ...indent(rows), ...indent(why)];
+}
+
+/** Long values one below the other, each with its name in front. */
+function stackCells(
+  texts: readonly string[],
+  colors: readonly ((text: string) => string)[],
+  width: number,
+  style: Style,
+): string[] {
+  const titles = [words.askedShort, words.enforcedShort, words.source];
+  const column = Math.max(...titles.map((title) => title.length)) + 2;
+  return texts.flatMap((text, at) =>
+    wrap(text, width - column)
+      .filter((line) => line !== '')
+      .map((line, row) => style.dim((row === 0 ? (titles[at] ?? '') : '').padEnd(column)) + (colors[at] ?? same)(line)),
+  );
 }
 
 /** Puts wrapped cells beside each other. Colours are put on after padding, so that they do not count as width. */

@@ -74,6 +74,7 @@ export const messages = {
   attachPaused: 'cannot attach to a paused container, unpause it first',
   detached: 'read escape sequence',
   waitFailed: (reason: string) => `cannot learn how the container ended: ${reason}`,
+  forcedExit: 'got 3 SIGTERM/SIGINTs, forcefully exiting\n',
   sigProxyFailed: (signal: string, reason: string) => `cannot pass ${signal} on to the container: ${reason}\n`,
 
   // --- other commands ---

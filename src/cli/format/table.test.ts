@@ -32,6 +32,7 @@ describe('wrapping', () => {
   it('breaks at spaces and cuts what is longer than a line', () => {
     assert.deepEqual(wrap('the quick brown fox', 10), ['the quick', 'brown fox']);
     assert.deepEqual(wrap('abcdefghij', 4), ['abcd', 'efgh', 'ij']);
+    assert.deepEqual(wrap('in /sys/fs/cgroup/x', 10), ['in', '/sys/fs/', 'cgroup/x']);
     assert.deepEqual(wrap('one\ntwo', 10), ['one', 'two']);
     assert.deepEqual(wrap('', 10), ['']);
   });

@@ -61,7 +61,7 @@ function pad(cell: string, width: number): string {
   return cell + ' '.repeat(Math.max(0, width - displayWidth(cell)));
 }
 
-/** Breaks text at spaces into lines of at most `width` cells; a longer word is cut. Existing newlines stay. */
+/** Breaks text at spaces into lines of at most `width` cells; a longer word is cut, at a slash if it can be. Existing newlines stay. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   for (const paragraph of text.split('\n')) {
@@ -77,7 +77,14 @@ export function wrap(text: string, width: number): string[] {
   return lines;
 }
 
+/** Cuts a word that is longer than a line: behind a slash where it has one, for paths stay readable so. */
 function chop(word: string, width: number): string[] {
   if (word.length <= width) return [word];
-  return word.match(new RegExp(`.{1,${width}}`, 'gu')) ?? [word];
+  const pieces: string[] = [];
+  for (const part of word.match(/[^/]*\/|[^/]+$/g) ?? []) {
+    const last = pieces.at(-1);
+    if (last !== undefined && last.length + part.length <= width) pieces[pieces.length - 1] = last + part;
+    else pieces.push(...(part.match(new RegExp(`.{1,${width}}`, 'gu')) ?? []));
+  }
+  return pieces;
 }

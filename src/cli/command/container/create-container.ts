@@ -33,8 +33,7 @@ export async function createContainer(
 
   if (flags.pull === 'always') await pull();
   const answer = await create().catch(async (error: unknown) => {
-    const missing = error instanceof EngineError && error.kind === 'NotFound' && flags.pull !== 'never';
-    if (!missing || flags.pull === 'always') throw error;
+    if (flags.pull === 'always' || flags.pull === 'never' || !isMissingImage(error)) throw error;
     if (!flags.quiet) context.io.stderr.write(messages.imageMissing(splitReference(image).text));
     await pull();
     return create();
@@ -42,4 +41,9 @@ export async function createContainer(
   for (const warning of answer.Warnings ?? []) context.io.stderr.write(messages.warning(warning));
   if (flags.cidfile !== '') writeFileSync(flags.cidfile, answer.Id);
   return answer.Id;
+}
+
+/** Other things can be missing too (a network, say); only this one is cured by a pull. The words are Docker's. */
+function isMissingImage(error: unknown): boolean {
+  return error instanceof EngineError && error.kind === 'NotFound' && /no such image/i.test(error.message);
 }

@@ -126,6 +126,23 @@ describe('signals', () => {
     assert.deepEqual(await once(child, 'exit'), [143, null]);
   });
 
+  it('make us leave when three of them asked for the end in vain', async () => {
+    const { engine, container } = await startEngine(MULTIPLEXED_STREAM);
+    await using _engine = engine;
+    const [program = '', ...args] = CLI;
+    const env = { ...process.env, DOCKER_HOST: engine.host };
+    const child = spawn(program, [...args, 'run', 'busybox'], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+    await container.started;
+    const kills = (): number => engine.calls.filter((call) => call.endsWith('/kill')).length;
+    for (const [count, signal] of (['SIGINT', 'SIGTERM'] as const).entries()) {
+      child.kill(signal);
+      while (kills() <= count) await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    child.kill('SIGINT');
+    assert.match(await expect(child.stderr, /\n/), /got 3 SIGTERM\/SIGINTs, forcefully exiting/);
+    assert.deepEqual(await once(child, 'exit'), [1, null]);
+  });
+
   it('are ours again with --sig-proxy=false', async () => {
     const { engine, container } = await startEngine(MULTIPLEXED_STREAM);
     await using _engine = engine;

@@ -23,21 +23,27 @@ export function terminalSize(io: Io): { rows: number; columns: number } | undefi
   return isTTY && rows > 0 && columns > 0 ? { rows, columns } : undefined;
 }
 
-/** Gives the container's terminal the size of the user's, now and at each change. Returns the way to stop. */
-export function followResize(engine: EngineClient, id: string, io: Io): () => void {
+/**
+ * Gives the container's terminal the size of the user's, now and at each change. Returns the way to stop. With `redraw`
+ * it takes a wrong size first: only a change makes a program that runs already show its prompt or screen again.
+ */
+export function followResize(engine: EngineClient, id: string, io: Io, redraw = false): () => void {
   let following = true;
-  const resize = (): void => {
-    const size = terminalSize(io);
-    if (!following || size === undefined) return;
+  const resize = (extra = 0): void => {
+    const real = terminalSize(io);
+    if (!following || real === undefined) return;
+    const size = { rows: real.rows + extra, columns: real.columns + extra };
     engine.containers.resize(id, size).catch((error: unknown) => {
       // The container has ended meanwhile: its exit is reported elsewhere, its size does not matter any more.
       if (!(error instanceof EngineError)) throw error;
     });
   };
+  if (redraw) resize(1);
   resize();
-  io.stdout.on('resize', resize);
+  const onResize = (): void => resize();
+  io.stdout.on('resize', onResize);
   return () => {
     following = false;
-    io.stdout.off('resize', resize);
+    io.stdout.off('resize', onResize);
   };
 }

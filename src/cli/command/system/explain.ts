@@ -11,6 +11,7 @@ export const command = defineCommand({
   synopsis: '[OPTIONS] CONTAINER|IMAGE',
   flags: {
     json: flag.bool({ usage: 'Print the explanation as JSON' }),
+    'no-trunc': flag.bool({ usage: "Don't shorten the container's ID in paths" }),
     plan: flag.bool({ initial: true, usage: 'Show the steps of the isolation plan' }),
   },
   arguments: ARGUMENTS.one,
@@ -21,7 +22,8 @@ export const command = defineCommand({
       return 0;
     }
     const style = makeStyle(wantsColor(io.stdout, env));
-    io.stdout.write(renderExplanation(explanation, { width: io.stdout.columns ?? 100, style, plan: flags.plan }));
+    const options = { width: io.stdout.columns ?? 100, style, plan: flags.plan, truncate: !flags['no-trunc'] };
+    io.stdout.write(renderExplanation(explanation, options));
     return 0;
   },
 });
