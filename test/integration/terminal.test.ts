@@ -13,7 +13,9 @@ describe('terminal', () => {
 
   it('is a terminal inside, with the size of the one outside', async () => {
     const { daemon, busybox } = world;
-    const args = ['run', '--rm', '-it', busybox, 'sh', '-c', 'tty; stty size; echo $TERM'];
+    // Clients before 23.0 send the size only after the start: until then there is none.
+    const script = 'tty; while s=$(stty size 2> /dev/null); [ -z "$s" ]; do sleep 0.05; done; echo $s; echo $TERM';
+    const args = ['run', '--rm', '-it', busybox, 'sh', '-c', script];
     await using terminal = await dockerOnTerminal(daemon, args, { rows: 33, columns: 101 });
     const { code, stdout } = await terminal.finished;
     assert.equal(code, 0);

@@ -47,7 +47,6 @@ export const messages = {
   badEnvironment: (text: string) => `invalid environment variable: ${text}`,
   badLabel: (text: string) => `invalid label '${text}': empty name`,
   badStream: 'valid streams are STDIN, STDOUT and STDERR',
-  badKeyValue: (text: string) => `${quote(text)} is not of the form name=value`,
   badTime: (text: string) =>
     `invalid value for a time: ${quote(text)} (use 2013-01-02T13:23:37Z, seconds since 1970, or a duration such as 42m)`,
 
@@ -66,7 +65,6 @@ export const messages = {
     `container ID file found, make sure the other container isn't running or delete ${path}`,
   notATerminal: 'the input device is not a TTY',
   imageMissing: (reference: string) => `Unable to find image '${reference}' locally\n`,
-  badReference: (reference: string) => `invalid reference format: ${quote(reference)}`,
   badDetachKeys: (text: string) =>
     `invalid detach keys (${text}): use letters, DEL and ctrl-<letter>, separated by commas`,
   attachManyContainers: 'you cannot start and attach multiple containers at once',
@@ -78,7 +76,6 @@ export const messages = {
   sigProxyFailed: (signal: string, reason: string) => `cannot pass ${signal} on to the container: ${reason}\n`,
 
   // --- other commands ---
-  failedStarts: (names: readonly string[]) => `failed to start containers: ${names.join(', ')}`,
   emptyName: 'neither old nor new names may be empty',
   noSuchObject: (name: string) => `no such object: ${name}`,
   badInspectType: (type: string) => `${quote(type)} is not a valid value for --type: use container or image`,

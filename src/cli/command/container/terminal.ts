@@ -29,13 +29,13 @@ export function terminalSize(io: Io): { rows: number; columns: number } | undefi
  */
 export function followResize(engine: EngineClient, id: string, io: Io, redraw = false): () => void {
   let following = true;
+  // One after the other: sent at once they could arrive in any order, and the last one must win.
+  let previous = Promise.resolve();
   const resize = (extra = 0): void => {
-    const real = terminalSize(io);
-    if (!following || real === undefined) return;
-    const size = { rows: real.rows + extra, columns: real.columns + extra };
-    engine.containers.resize(id, size).catch((error: unknown) => {
-      // The container has ended meanwhile: its exit is reported elsewhere, its size does not matter any more.
-      if (!(error instanceof EngineError)) throw error;
+    const size = terminalSize(io);
+    if (size === undefined) return;
+    previous = previous.then(async () => {
+      if (following) await resizeTo(engine, id, { rows: size.rows + extra, columns: size.columns + extra });
     });
   };
   if (redraw) resize(1);
@@ -46,4 +46,13 @@ export function followResize(engine: EngineClient, id: string, io: Io, redraw = 
     following = false;
     io.stdout.off('resize', onResize);
   };
+}
+
+async function resizeTo(engine: EngineClient, id: string, size: { rows: number; columns: number }): Promise<void> {
+  try {
+    await engine.containers.resize(id, size);
+  } catch (error) {
+    // The container has ended meanwhile: its exit is reported elsewhere, its size does not matter any more.
+    if (!(error instanceof EngineError)) throw error;
+  }
 }
