@@ -55,6 +55,7 @@ async function runtimes(directory: string): Promise<Candidate[]> {
     if (program === null) continue;
     const bundle = join(directory, name);
     await makeBundle(program, await busyboxImage(), bundle);
+    const state = ['--root', join(directory, `${name}-state`)];
     const unified = '/sys/fs/cgroup/unified';
     const hide = name === 'crun' && existsSync(unified);
     const [command = '', ...prefix] = hide ? [...HIDING, unified, program] : [program];
@@ -62,7 +63,7 @@ async function runtimes(directory: string): Promise<Candidate[]> {
     const id = () => `isle-bench-${process.pid}-${count++}`;
     candidates.push({
       name: `${name} run, with a bundle${hide ? ' (through unshare)' : ''}`,
-      run: () => check(name, run(command, [...prefix, 'run', '--bundle', bundle, id()])),
+      run: () => check(name, run(command, [...prefix, ...state, 'run', '--bundle', bundle, id()])),
     });
   }
   return candidates;

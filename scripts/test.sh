@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 scripts/setup.sh skopeo=skopeo openssl=openssl docker-registry=docker-registry debootstrap=debootstrap busybox-static=/bin/busybox \
-  iproute2=ip nftables=nft bsdutils=script
+  iproute2=ip nftables=nft bsdutils=script strace=strace
 PATH=$PWD/node_modules/.bin:$PATH
 export PATH
 exec node scripts/test.ts "$@"

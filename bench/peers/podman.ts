@@ -23,6 +23,7 @@ export async function preparePodman(directory: string, image: string): Promise<P
     'runtime = "oci"',
     'cgroup_manager = "cgroupfs"',
     'events_logger = "none"',
+    `tmp_dir = "${join(directory, 'tmp')}"`,
     '[engine.runtimes]',
     `oci = ["${runtime}"]`,
     '',

@@ -1,11 +1,17 @@
 /** The engine's one SQLite file. Each component owns its tables and brings them up to date by `migrate`. */
+import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { EngineError } from '../errors.ts';
 
 export type Database = DatabaseSync;
 
-/** Opens (or makes) the database: WAL, every commit on disk before it is acknowledged. `:memory:` for unit tests. */
+/**
+ * Opens (or makes) the database: WAL, every commit on disk before it is acknowledged. `:memory:` for unit tests.
+ * Only its owner may read it: it holds the containers' environments, and with them secrets.
+ */
 export function openDatabase(path: string): Database {
+  // SQLite would make it 0644. Its -wal and -shm files take this mode over.
+  if (path !== ':memory:') closeSync(openSync(path, 'a', 0o600));
   const db = new DatabaseSync(path);
   db.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA busy_timeout=5000;');
   db.exec('CREATE TABLE IF NOT EXISTS schema_versions (component TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT');
