@@ -71,8 +71,9 @@ export async function readKernelFacts(
   const limits = Promise.all(
     Object.entries(cgroupFiles).map(async ([name, path]) => [name, await textOf(path)] as const),
   );
-  const [status, namespaces, hostNamespaces, files] = await Promise.all([
+  const [status, hostMountinfo, namespaces, hostNamespaces, files] = await Promise.all([
     at('status'),
+    textOf('/proc/self/mountinfo'),
     namespacesOf(String(pid)),
     namespacesOf('self'),
     limits,
@@ -105,6 +106,7 @@ export async function readKernelFacts(
     hostNamespaces,
     status: status.text,
     mountinfo,
+    hostMountinfo,
     uidMap,
     gidMap,
     limits: processLimits,

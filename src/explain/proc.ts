@@ -48,6 +48,18 @@ export function parseMountinfo(text: string): MountEntry[] {
   });
 }
 
+/** Where a path of the host lies within its file system, as a bind mount of it shows in the mount table. */
+export function rootOf(entries: readonly MountEntry[], path: string): string | undefined {
+  const covers = entries.filter(
+    ({ mountPoint }) => mountPoint === '/' || path === mountPoint || path.startsWith(`${mountPoint}/`),
+  );
+  const depth = Math.max(...covers.map(({ mountPoint }) => mountPoint.length));
+  const entry = covers.findLast(({ mountPoint }) => mountPoint.length === depth);
+  if (entry === undefined) return undefined;
+  const below = entry.mountPoint === '/' ? path : path.slice(entry.mountPoint.length);
+  return below === '' || below === '/' ? entry.root : `${entry.root === '/' ? '' : entry.root}${below}`;
+}
+
 /** The mount that is seen at a path: the last one made there. */
 export function mountAt(entries: readonly MountEntry[], path: string): MountEntry | undefined {
   return entries.findLast((entry) => entry.mountPoint === path);

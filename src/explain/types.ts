@@ -22,6 +22,8 @@ export interface KernelFacts {
   /** /proc/PID/status */
   readonly status: string;
   readonly mountinfo: KernelText;
+  /** the engine's own mount table, by which a path of the host is found in its file system; null text if unknown */
+  readonly hostMountinfo: KernelText;
   readonly uidMap: KernelText;
   readonly gidMap: KernelText;
   readonly limits: KernelText;

@@ -184,8 +184,8 @@ describe('docker against the API: running', () => {
     await docker(api, ['run', '-d', '--name', 'c', 'hello', 'sleep']);
     await using waiting = start(await findDocker(), ['wait', 'c'], { env: environment(api) });
     await eventually('the wait is there', () => api.backend.last('wait') ?? null);
-    assert.equal((await docker(api, ['stop', '-t', '1', '-s', 'INT', 'c'])).stdout, 'c\n');
-    assert.deepEqual(api.backend.last('stop'), ['c', { signal: 'INT', timeoutS: 1 }]);
+    assert.equal((await docker(api, ['stop', '-t', '1', 'c'])).stdout, 'c\n');
+    assert.deepEqual(api.backend.last('stop'), ['c', { signal: undefined, timeoutS: 1 }]);
     assert.equal((await waiting.finished).stdout, '143\n');
     const kill = await docker(api, ['kill', 'c']);
     assert.match(kill.stderr, /is not running/);

@@ -1,8 +1,8 @@
 import type { ExplainLayer, Fact } from '../../api/types/explain.ts';
 import type { Mount } from '../../oci/runtime-spec.ts';
 import { type Enforced, fact, plural } from '../fact.ts';
-import { type MountEntry, mountAt, parseMountinfo } from '../proc.ts';
-import type { KernelFacts, LayerInput } from '../types.ts';
+import { type MountEntry, mountAt, parseMountinfo, rootOf } from '../proc.ts';
+import type { KernelFacts, KernelText, LayerInput } from '../types.ts';
 
 /** Options that the mount table can confirm. */
 const CHECKED = ['ro', 'nosuid', 'nodev', 'noexec'];
@@ -30,9 +30,12 @@ function describe(mount: Mount): string {
   return flags.length === 0 ? what : `${what} (${flags.join(', ')})`;
 }
 
-/** A bind mount shows the path in its file system, which is the host's path or the end of it. */
-function rightSource(mount: Mount, entry: MountEntry): boolean {
-  if (isBind(mount)) return entry.root === '/' || (mount.source ?? '').endsWith(entry.root);
+/** A bind mount shows the path in its file system, which the host's mount table tells; without that, the host's path or the end of it. */
+function rightSource(mount: Mount, entry: MountEntry, host: KernelText): boolean {
+  const source = mount.source ?? '';
+  const expected = host.text === null ? undefined : rootOf(parseMountinfo(host.text), source);
+  if (isBind(mount))
+    return expected === undefined ? entry.root === '/' || source.endsWith(entry.root) : entry.root === expected;
   if (mount.type === 'cgroup') return ['tmpfs', 'cgroup', 'cgroup2'].includes(entry.fsType);
   return entry.fsType === mount.type;
 }
@@ -48,7 +51,7 @@ function mountEnforced(kernel: KernelFacts, entries: readonly MountEntry[] | nul
   return {
     text: flags.length === 0 ? what : `${what} (${flags.join(', ')})`,
     source,
-    holds: complete && rightSource(mount, entry),
+    holds: complete && rightSource(mount, entry, kernel.hostMountinfo),
   };
 }
 

@@ -108,6 +108,7 @@ export const RUNNING: KernelFacts = {
   status: STATUS,
   mountinfo: text('mountinfo', MOUNTINFO),
   uidMap: text('uid_map', '         0          0 4294967295\n'),
+  hostMountinfo: { path: '/proc/self/mountinfo', text: null },
   gidMap: text('gid_map', '         0          0 4294967295\n'),
   limits: text('limits', LIMITS),
   cgroup: text('cgroup', CGROUP),
