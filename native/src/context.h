@@ -44,7 +44,7 @@ struct context {
   /* The container's first process. */
   int sync_fd;   /* socket to the other side */
   bool umask_set;
-  bool sealed;   /* descriptors from 3 up are close-on-exec */
+  bool sealed;   /* nothing from 3 up is open but sync_fd */
 
   /* The monitor. */
   uint64_t clone_flags;

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <linux/close_range.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,9 +10,18 @@
 
 #include "plan.h"
 
+int exec_close_host(struct context *ctx) {
+  unsigned kept = (unsigned)ctx->sync_fd;
+  if (kept > 3 && close_range(3, kept - 1, 0) < 0) return errno;
+  if (close_range(kept > 2 ? kept + 1 : 3, ~0U, 0) < 0) return errno;
+  ctx->root_fd = ctx->mask_fd = ctx->cgroup_fd = -1;
+  return 0;
+}
+
 int exec_seal(struct context *ctx) {
   if (ctx->sealed) return 0;
-  if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0) return errno;
+  int error = exec_close_host(ctx);
+  if (error != 0) return error;
   if (!ctx->umask_set) umask(022);
   ctx->sealed = true;
   return 0;

@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "plan.h"
@@ -107,15 +109,21 @@ static int configure(struct context *ctx, int context_fd, const struct op_mount_
 
 /*
  * procfs and sysfs only go on a real directory: behind a symbolic link of the image the masks of /proc and /sys would
- * cover something else than what the workload sees (the CVE-2019-16884 and CVE-2019-19921 family).
+ * cover something else than what the workload sees (the CVE-2019-16884 and CVE-2019-19921 family). And nothing but
+ * files goes on procfs: a link of the image, such as /dev -> /proc, would put a writable tmpfs where it should be.
  */
-static int open_mount_target(const struct context *ctx, const struct op_mount_fs *op) {
+static int open_mount_target(struct context *ctx, const struct op_mount_fs *op) {
   bool kernel_fs = strcmp(op->fs_type, "proc") == 0 || strcmp(op->fs_type, "sysfs") == 0;
   if (kernel_fs) {
     int fd = root_open(ctx, op->target, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
     if (fd >= 0 || errno != ENOENT) return fd;
   }
-  return root_mkdirs(ctx, op->target, 0755, (struct owner){0, 0});
+  int fd = root_mkdirs(ctx, op->target, 0755, (struct owner){0, 0});
+  struct statfs fs;
+  if (fd < 0 || fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC) return fd;
+  close(fd);
+  errno = fail(ctx, EPERM, "it lies inside /proc");
+  return -1;
 }
 
 int run_mount_fs(struct context *ctx, const struct op_mount_fs *op) {
@@ -187,7 +195,8 @@ static int mask_directory(struct context *ctx, int target) {
 
 /*
  * Binds the host's null device, which is looked at after it was cloned: what is mounted is what was verified
- * (CVE-2025-31133).
+ * (CVE-2025-31133). Read-only, or root in the container could change the mode and owner of the host's node; reading
+ * and writing a device is not touched by that.
  */
 static int mask_file(struct context *ctx, int target) {
   int tree = open_tree(AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
@@ -197,6 +206,7 @@ static int mask_file(struct context *ctx, int target) {
   if (error == 0 && (!S_ISCHR(info.st_mode) || info.st_rdev != makedev(1, 3))) {
     error = fail(ctx, ENODEV, "/dev/null of the host is not the null device");
   }
+  if (error == 0) error = set_attributes(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, 0, false);
   if (error == 0) error = move_to(tree, target);
   close(tree);
   return error;

@@ -8,6 +8,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "exec.h"
 #include "plan.h"
 #include "root.h"
 
@@ -52,7 +53,7 @@ int run_pivot(struct context *ctx, const struct op_pivot *op) {
   if (error != 0) return error;
   ctx->pivoted = true;
   reopen_null(ctx);
-  return 0;
+  return exec_close_host(ctx);
 }
 
 int run_chdir(struct context *ctx, const struct op_chdir *op) {

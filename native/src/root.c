@@ -72,26 +72,33 @@ static int make_one(const struct context *ctx, int at, const char *parent, const
   return openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
+/* One component at a time and not one call for each: an image's path may have two thousand of them. */
 static int mkdirs_at_depth(const struct context *ctx, const char *path, uint32_t mode, struct owner owner, int depth) {
   int fd = root_open(ctx, path, O_PATH | O_DIRECTORY, 0);
   if (fd >= 0 || errno != ENOENT) return fd;
+  char prefix[PATH_MAX];
   char parent[PATH_MAX];
-  char name[NAME_MAX + 1];
-  if (depth > LINK_DEPTH_MAX) {
-    errno = ELOOP;
+  size_t length = strlen(path);
+  if (length >= PATH_MAX || depth > LINK_DEPTH_MAX) {
+    errno = length >= PATH_MAX ? ENAMETOOLONG : ELOOP;
     return -1;
   }
-  if (!split(path, parent, name)) {
-    errno = ENAMETOOLONG;
-    return -1;
+  int at = root_open(ctx, "/", O_PATH | O_DIRECTORY, 0);
+  for (size_t begin = strspn(path, "/"); at >= 0 && begin < length; begin += strspn(path + begin, "/")) {
+    size_t end = begin + strcspn(path + begin, "/");
+    memcpy(prefix, path, end);
+    prefix[end] = 0;
+    memcpy(parent, path, begin);
+    parent[begin] = 0;
+    fd = root_open(ctx, prefix, O_PATH | O_DIRECTORY, 0);
+    if (fd < 0 && errno == ENOENT) fd = make_one(ctx, at, parent, prefix + begin, mode, owner, depth);
+    int error = errno;
+    close(at);
+    errno = error;
+    at = fd;
+    begin = end;
   }
-  int at = mkdirs_at_depth(ctx, parent, mode, owner, depth);
-  if (at < 0) return -1;
-  fd = make_one(ctx, at, parent, name, mode, owner, depth);
-  int error = errno;
-  close(at);
-  errno = error;
-  return fd;
+  return at;
 }
 
 int root_mkdirs(const struct context *ctx, const char *path, uint32_t mode, struct owner owner) {

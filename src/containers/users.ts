@@ -1,6 +1,5 @@
 /** Who the container runs as: its passwd and group files are read by islet inside the root, and parsed here. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { opendirSync } from 'node:fs';
 import { resolveUser } from '../oci/user.ts';
 import { compileReadPlan } from '../runtime/plan/compile.ts';
 import type { AccountFiles, ContainersContext } from './context.ts';
@@ -10,15 +9,25 @@ const MAX_ACCOUNT_FILE_BYTES = 1024 * 1024;
 
 /**
  * A fresh container sees its image's files, which are read once an image; one that has run before may have changed
- * them. Throws InvalidParameter ("unable to find user ...") as Docker does.
+ * them, and must not decide who another container of its image runs as. Throws InvalidParameter ("unable to find user ...") as Docker does.
  */
 export async function resolveContainerUser(context: ContainersContext, record: ContainerRecord): Promise<UserRecord> {
-  const fresh = !existsSync(join(context.snapshots.upperDir(record.id), 'etc'));
+  const fresh = isEmpty(context.snapshots.upperDir(record.id));
   const key = record.diffIds.join();
   const cached = fresh ? context.accounts.get(key) : undefined;
   const files = cached ?? (await readAccountFiles(context, record));
   if (fresh) context.accounts.set(key, files);
   return resolveUser({ user: record.config.User ?? '', groupAdd: record.hostConfig.GroupAdd ?? [], ...files });
+}
+
+/** Its names are the container's, and may be links to anywhere on the host: they are not looked up. */
+function isEmpty(directory: string): boolean {
+  const listing = opendirSync(directory);
+  try {
+    return listing.readSync() === null;
+  } finally {
+    listing.closeSync();
+  }
 }
 
 async function readAccountFiles(context: ContainersContext, record: ContainerRecord): Promise<AccountFiles> {

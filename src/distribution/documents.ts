@@ -27,6 +27,8 @@ export const MAX_MANIFEST_BYTES = 4 << 20;
 export const MAX_CONFIG_BYTES = 8 << 20;
 /** Docker's limit of layers, from what overlayfs can stack. */
 export const MAX_LAYERS = 127;
+/** Levels of brackets in a document; real ones have less than ten. */
+const MAX_DEPTH = 100;
 /** Entries of one index; the largest public ones have a few dozen. */
 const MAX_INDEX_ENTRIES = 1000;
 
@@ -163,6 +165,9 @@ function stripNulls(value: object): object {
 }
 
 function parseJson(document: Uint8Array, what: string): unknown {
+  if (isDeeperThan(MAX_DEPTH, document)) {
+    throw invalid(`the registry's ${what} nests deeper than the ${MAX_DEPTH} levels that are read`);
+  }
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(document));
   } catch (cause) {
@@ -172,6 +177,20 @@ function parseJson(document: Uint8Array, what: string): unknown {
       cause,
     });
   }
+}
+
+/** Looks at brackets outside of strings only: a level costs the parser a hundred times the byte that it costs the sender. */
+function isDeeperThan(limit: number, json: Uint8Array): boolean {
+  let depth = 0;
+  let inString = false;
+  for (let at = 0; at < json.length; at++) {
+    const byte = json[at];
+    if (byte === 0x22) inString = !inString;
+    else if (inString && byte === 0x5c) at++;
+    else if (!inString && (byte === 0x5b || byte === 0x7b) && ++depth > limit) return true;
+    else if (!inString && (byte === 0x5d || byte === 0x7d)) depth--;
+  }
+  return false;
 }
 
 function check<T>(schema: z.ZodMiniType<T>, json: unknown, what: string): T {

@@ -176,6 +176,21 @@ describe('the registry client', () => {
     );
   });
 
+  it('asks no token server that is not spoken to by HTTP', async () => {
+    for (const realm of [
+      'file:///etc/shadow',
+      'http+unix://%2Frun%2Fisle%2Fisle.sock/x',
+      'ftp://127.0.0.1/',
+      '/token',
+    ]) {
+      registry.intercept = (_request, response) => {
+        refuse(response, 401, 'UNAUTHORIZED', 'no', { 'www-authenticate': `Bearer realm="${realm}"` });
+        return true;
+      };
+      await assert.rejects(client().manifest('x', signal), /names (a token server without TLS|no valid token server)/);
+    }
+  });
+
   it('does not read a manifest of more than 4 MiB', async () => {
     registry.manifests.set('app:x', { mediaType: 'application/json', bytes: Buffer.alloc((4 << 20) + 1, ' ') });
     await assert.rejects(client().manifest('x', signal), /longer than the 4194304 bytes allowed/);

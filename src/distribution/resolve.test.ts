@@ -84,6 +84,8 @@ describe('resolving a reference', () => {
     const refused: [object | string, RegExp][] = [
       ['{', /manifest is not JSON/],
       ['\xff\xfe', /not JSON/],
+      [`{"a":"${'[{'.repeat(200)}\\"[`, /not JSON/],
+      [`${'['.repeat(101)}${']'.repeat(101)}`, /nests deeper than the 100 levels/],
       [{}, /invalid manifest: schemaVersion/],
       [{ ...base, manifests: [] }, /both `manifests` and `layers`/],
       [{ ...base, layers: [{ ...layer, size: -1 }] }, /invalid manifest: layers\.0\.size/],

@@ -67,6 +67,21 @@ describe('resolveUser', () => {
     assert.throws(() => resolve('broken'), /unable to find user broken/);
   });
 
+  it('does not read a line that a NUL byte cuts for others', () => {
+    const passwd = 'cut\0:x:0:0::/:/bin/sh\nhome:x:5:5::/a\0b:/bin/sh\nfine:x:6:6::/c:/bin/sh\n';
+    for (const user of ['cut', 'cut\0', 'home']) {
+      assert.throws(() => resolveUser({ user, groupAdd: [], passwd, group: null }), /unable to find user/);
+    }
+    assert.equal(resolveUser({ user: 'fine', groupAdd: [], passwd, group: null }).uid, 6);
+  });
+
+  it('refuses more groups than a process may have', () => {
+    const group = Array.from({ length: 66_000 }, (_, id) => `g${id}:x:${id}:a`).join('\n');
+    const files = { passwd: 'a:x:1:1::/:/bin/sh', group, groupAdd: [] };
+    assert.throws(() => resolveUser({ ...files, user: 'a' }), { message: /^66000 groups of user a/ });
+    assert.deepEqual(resolveUser({ ...files, user: 'a:7' }).additionalGids, [7]);
+  });
+
   it('works without the files, as in an image of one static program', () => {
     const none = { groupAdd: [], passwd: null, group: null };
     assert.deepEqual(resolveUser({ ...none, user: '' }), { uid: 0, gid: 0, additionalGids: [0], home: '/' });

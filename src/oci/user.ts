@@ -36,6 +36,8 @@ interface GroupEntry {
 }
 
 const MAX_ID = 2 ** 31 - 1;
+/** NGROUPS_MAX of the kernel. */
+const MAX_GROUPS = 65_536;
 const NO_PASSWD = 'no matching entries in passwd file';
 const NO_GROUP = 'no matching entries in group file';
 
@@ -55,9 +57,12 @@ const fileId = (text: string | undefined) =>
   text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
 const validId = (id: number) => id >= 0 && id <= MAX_ID;
 
+/** Lines that a C program could read to their end; a NUL would cut them for some readers only. */
+const linesOf = (text: string) => text.split('\n').filter((line) => !line.includes('\0'));
+
 /** Compatibility lines of NIS (`+`, `-`) are names that nobody has; numbers that are none drop the line. */
 function parsePasswd(text: string): PasswdEntry[] {
-  return text.split('\n').flatMap((line) => {
+  return linesOf(text).flatMap((line) => {
     const [name = '', , uid, gid, , home = ''] = line.trim().split(':');
     const entry = { name, uid: fileId(uid), gid: fileId(gid), home };
     return name !== '' && validId(entry.uid) && validId(entry.gid) ? [entry] : [];
@@ -65,7 +70,7 @@ function parsePasswd(text: string): PasswdEntry[] {
 }
 
 function parseGroup(text: string): GroupEntry[] {
-  return text.split('\n').flatMap((line) => {
+  return linesOf(text).flatMap((line) => {
     const [name = '', , gid, members = ''] = line.trim().split(':');
     const entry = { name, gid: fileId(gid), members: members.split(',').filter(Boolean) };
     return name !== '' && validId(entry.gid) ? [entry] : [];
@@ -106,5 +111,11 @@ export function resolveUser({ user, groupAdd, passwd, group }: UserRequest): Res
   const own = groupName === '' && entry ? groups.filter(({ members }) => members.includes(entry.name)) : [];
   const added = groupAdd.map((name) => findGroup(name, groups));
   const additionalGids = [...new Set([gid, ...own.map((candidate) => candidate.gid), ...added])];
+  if (additionalGids.length > MAX_GROUPS) {
+    throw failure(
+      `${additionalGids.length} groups of user ${user || 'root'}: a process has at most ${MAX_GROUPS}`,
+      "look at the image's /etc/group, or give a group",
+    );
+  }
   return { uid, gid, additionalGids, home: entry?.home || '/' };
 }

@@ -131,9 +131,9 @@ it('hides paths and makes others read-only', async () => {
   writeFileSync(join(box.root, 'etc/secret'), 'secret');
   mkdirSync(join(box.root, 'etc/dir'));
   writeFileSync(join(box.root, 'etc/dir/secret'), 'secret');
-  const { stdout } = await box.run({
+  const { stdout, stderr } = await box.run({
     argv: shell(
-      'wc -c < /etc/secret; ls /etc/dir /sys; echo x 2>&1 > /etc/dir/y; echo 1 2>&1 > /proc/sys/kernel/printk; echo x 2>&1 > /top; mount | grep -c "tmpfs (ro"',
+      'wc -c < /etc/secret; ls /etc/dir /sys; echo x 2>&1 > /etc/dir/y; echo 1 2>&1 > /proc/sys/kernel/printk; echo x 2>&1 > /top; mount | grep "tmpfs (ro" | grep -vc secret; chmod 0 /etc/secret',
     ),
     mounts: [
       ...['/etc/secret', '/etc/dir', '/sys', '/nosuch', '/etc/secret/below'].map(mask),
@@ -145,6 +145,7 @@ it('hides paths and makes others read-only', async () => {
   assert.match(stdout, /^0\n\/etc\/dir:\n\n\/sys:\n/);
   assert.equal(stdout.match(/Read-only file system/g)?.length, 3);
   assert.match(stdout, /2\n$/);
+  assert.match(stderr, /\/etc\/secret: Read-only file system/, "the mask is the host's own device");
 });
 
 it('refuses what an image with links in place of /proc and /dev tries', async () => {
@@ -189,9 +190,14 @@ it('writes sysctls only to procfs', async () => {
   const sysctl = (path: string) => op('child', 'sysctls', 'writeProc', { path, data: Buffer.from('7') });
   const path = '/proc/sys/net/ipv4/ip_default_ttl';
   assert.equal((await box.run({ argv: ['cat', path], mounts: [sysctl(path)] })).stdout, '7\n');
-  await assert.rejects(box.start({ argv: ['true'], mounts: [tmpfs('/proc'), sysctl(path)] }), {
+  const covered = [bind({ source: box.directory, target: '/proc', createTarget: 0 }), sysctl(path)];
+  await assert.rejects(box.start({ argv: ['true'], mounts: covered }), {
     operation: 'writeProc',
     detail: '/proc is not procfs',
+  });
+  await assert.rejects(box.start({ argv: ['true'], mounts: [tmpfs('/proc')] }), {
+    operation: 'mountFs',
+    detail: 'it lies inside /proc',
   });
   const redirected = [bind({ source: '/proc/sys/net', target: '/proc/sys/net', createTarget: 0 }), sysctl(path)];
   await assert.rejects(box.start({ argv: ['true'], mounts: redirected }), { operation: 'writeProc', errno: 'EXDEV' });

@@ -43,7 +43,7 @@ function warningsFor(resources: LinuxResources, missing: readonly Limit[]): stri
   );
   if ((resources.devices ?? []).some((rule) => !rule.allow)) {
     warnings.push(
-      'Device rules are not enforced on cgroup v2 yet: a container that may make device nodes (CAP_MKNOD, in the default set) can open them. Drop it with --cap-drop MKNOD.',
+      'Device rules are not enforced on cgroup v2 yet: a container that may make device nodes (CAP_MKNOD, in the default set) can open them below /dev. Drop it with --cap-drop MKNOD.',
     );
   }
   if (resources.memory?.swappiness !== undefined) {

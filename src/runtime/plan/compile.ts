@@ -114,13 +114,22 @@ function overlayOp(section: SectionName, { cwd, target, options }: OverlayMount,
   return op(section, 'rootfs', 'overlayRoot', { cwd, target, options, flags });
 }
 
+/**
+ * Version 2 has no device rules yet. Without them a node that an image brings along would open the host's disk, so its
+ * root then has no devices at all; /dev is a mount of its own.
+ */
+function rootFlags({ spec, cgroups }: StartInput): bigint {
+  const denies = spec.linux?.resources?.devices?.some(({ allow }) => !allow) ?? false;
+  return denies && cgroups.layout.version === 2 ? MS.nodev : 0n;
+}
+
 function rootfsOps(input: StartInput, process: Process, cgroupPath: string): PlanOp[] {
   const { spec, overlay, cgroups, network } = input;
   const view = { backend: cgroups, path: cgroupPath, ownNamespace: has(spec, 'cgroup') };
   return [
     // The modes given below are meant as they are.
     op('child', 'rootfs', 'umask', { mask: 0 }),
-    overlayOp('child', overlay, 0n),
+    overlayOp('child', overlay, rootFlags(input)),
     ...mountOps(spec.mounts ?? [], view),
     ...deviceOps(spec),
     ...(process.cwd === '/'

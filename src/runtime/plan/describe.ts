@@ -3,6 +3,8 @@ import { capabilityNames } from '../../security/capabilities.ts';
 import { CLONE, MOUNT_ATTR, MS, RLIM_INFINITY, RLIMITS } from './constants.ts';
 import type { OpArgs, OpName, PlanOp } from './table.ts';
 
+const SHOWN_GROUPS = 32;
+
 function flagNames(flags: bigint, table: Readonly<Record<string, bigint>>): string[] {
   return Object.entries(table).flatMap(([name, bit]) => ((flags & bit) === bit ? [name] : []));
 }
@@ -12,6 +14,13 @@ const list = (words: readonly string[]) =>
 const count = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`;
 const octal = (mode: number) => (mode & 0o7777).toString(8).padStart(4, '0');
 const clip = (text: string) => (text.length > 60 ? `${text.slice(0, 57)}...` : text);
+
+/** An image's /etc/group may have put a user into thousands. */
+function groupList(groups: readonly number[]): string {
+  const shown = groups.slice(0, SHOWN_GROUPS);
+  const more = groups.length - shown.length;
+  return groups.length === 0 ? 'none' : `${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
 
 function quoted(bytes: Uint8Array): string {
   return `"${clip(new TextDecoder().decode(bytes).trim())}"`;
@@ -86,7 +95,7 @@ const WORDS: { [N in OpName]: (args: OpArgs<N>) => string } = {
   seccomp: ({ filter }) => `filter system calls from here on (${filter.length / 8} instructions)`,
   boundingSet: ({ keep }) => `bound all future capabilities to ${capabilities(keep)}`,
   keepCaps: () => 'keep capabilities over the change of user',
-  setGroups: ({ groups }) => `take the groups ${groups.join(', ') || 'none'}`,
+  setGroups: ({ groups }) => `take the groups ${groupList(groups)}`,
   setGid: ({ gid }) => `take the primary group ${gid}`,
   setUid: ({ uid }) => `become the user ${uid}`,
   capset: ({ effective }) => `keep these capabilities: ${capabilities(effective)}`,

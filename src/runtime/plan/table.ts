@@ -73,7 +73,7 @@ export const OPS = {
   writeProc: { path: 'str', data: 'bytes' },
   /** Opens a pty of the container's devpts: master goes to the monitor, slave becomes stdio, controlling terminal and /dev/console. */
   pty: { rows: 'u32', cols: 'u32', uid: 'u32' },
-  /** pivot_root to the root fd and detach the old root. */
+  /** pivot_root to the root fd, detach the old root, close every fd but the standard ones and the monitor's socket. */
   pivot: {},
   setsid: {},
   rlimit: { resource: 'u32', soft: 'u64', hard: 'u64' },
@@ -94,7 +94,7 @@ export const OPS = {
   setUid: { uid: 'u32' },
   capset: { effective: 'u64', permitted: 'u64', inheritable: 'u64' },
   ambientSet: { raise: 'u64' },
-  /** Marks every fd from 3 up close-on-exec, then execve. A name without a slash is searched in searchPath, in order. */
+  /** Closes every fd from 3 up but the monitor's socket (close-on-exec), then execve. A name without a slash is searched in searchPath, in order. */
   exec: { argv: 'strs', env: 'strs', searchPath: 'strs' },
 
   // --- run plans only ---
