@@ -1,6 +1,7 @@
 /** A client attached to a container, from before its start or in the middle of its life. */
 import { PassThrough, type Readable, Writable } from 'node:stream';
 import type { Attachment } from '../api/backend.ts';
+import { EngineError } from '../errors.ts';
 import { connectMonitor, type MonitorConnection } from '../runtime/monitor.ts';
 
 export interface AttachedStreams {
@@ -43,6 +44,16 @@ export class LiveAttachment implements Attachment {
     connection.output.pipe(this.output);
     this.#waitingInput?.();
     this.#waitingInput = null;
+  }
+
+  /** As `connect`; a container that has ended already gives no output, which is no failure of its start. */
+  async connectOrEnd(socketPath: string): Promise<void> {
+    try {
+      await this.connect(socketPath);
+    } catch (thrown) {
+      if (!(thrown instanceof EngineError && thrown.code === 'EMONITORGONE')) throw thrown;
+      this.finish();
+    }
   }
 
   /** Sends what was logged before the live output follows. */

@@ -60,8 +60,11 @@ export class Container {
     notify(this.exitListeners, { StatusCode: this.record.state.exitCode });
   }
 
-  notifyRemoved(): void {
-    notify(this.removeListeners, { StatusCode: this.record.state.exitCode });
+  /** A container that is gone will not exit any more: who waits for that is told as well. `failure`: it could not be removed. */
+  notifyRemoved(failure?: string): void {
+    const status = { StatusCode: this.record.state.exitCode };
+    notify(this.removeListeners, failure === undefined ? status : { ...status, Error: { Message: failure } });
+    if (failure === undefined) notify(this.exitListeners, status);
   }
 
   /** As dockerd: the reason of a failed start is told to who asks afterwards; a waiting client has it from its start. */

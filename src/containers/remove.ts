@@ -1,8 +1,9 @@
 /** `DELETE /containers/{id}`. The row goes first: a crash afterwards leaves only directories, which start-up removes. */
 import { rm } from 'node:fs/promises';
-import { EngineError } from '../errors.ts';
+import { EngineError, toEngineError } from '../errors.ts';
 import type { Container } from './container.ts';
-import { type ContainersContext, containerDir } from './context.ts';
+import { type ContainersContext, containerDir, stateDir } from './context.ts';
+import { explainFullDisk } from './disk-full.ts';
 import { publish } from './publish.ts';
 import { killNow } from './stop.ts';
 
@@ -34,9 +35,14 @@ export async function removeContainer(context: ContainersContext, container: Con
     context.store.delete(record.id);
     await context.snapshots.removeContainer(record.id);
     await rm(containerDir(context, record.id), { recursive: true, force: true });
-  } catch (thrown) {
+    // There still when the exit could not be written to a full disk.
+    await rm(stateDir(context, record.id), { recursive: true, force: true });
+  } catch (cause) {
+    const thrown = explainFullDisk(cause, context.dataDir);
     record.state.status = 'dead';
     container.removing = false;
+    // `docker run --rm` waits for the removal: it has to learn that there will be none.
+    container.notifyRemoved(`cannot remove container ${record.name}: ${toEngineError(thrown).message}`);
     throw thrown;
   }
   context.containers.delete(record.id);

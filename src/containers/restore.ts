@@ -12,12 +12,15 @@ import { type ContainersContext, monitorSocket, stateDir } from './context.ts';
 import { followMonitor, recordExit, removeCgroups } from './exit.ts';
 import { formatTimeNs, nowNs, parseTimeNs } from './record.ts';
 import { removeContainer } from './remove.ts';
+import { readStartRecord } from './start-record.ts';
 
 const START_POLL_MS = 20;
 
 export async function restoreContainers(context: ContainersContext): Promise<void> {
   for (const record of context.store.loadAll()) context.containers.set(record.id, new Container(record));
   const all = [...context.containers.values()];
+  // What a start has reserved that the database does not know yet.
+  for (const { record } of all) Object.assign(record, readStartRecord(context, record.id));
   // Addresses in use are claimed before anything can be started.
   for (const { record } of all) if (record.endpoint !== null) context.bridge.adopt(record.endpoint);
   await Promise.all(all.map((container) => restoreOne(context, container)));
@@ -28,15 +31,18 @@ async function restoreOne(context: ContainersContext, container: Container): Pro
   const { record } = container;
   if (await reconnect(context, container)) return;
   const directory = stateDir(context, record.id);
-  const exit = existsSync(directory) ? readExitRecord(directory) : null;
-  if (record.state.status === 'running' || exit !== null) {
-    const kept = recordExit(context, container, exit);
-    await removeCgroups(context, record.id);
-    if (!kept) return;
-  }
+  const began = existsSync(directory);
+  const exit = began ? readExitRecord(directory) : null;
+  const ended = record.state.status === 'running' || exit !== null;
+  if (ended || began) await removeCgroups(context, record.id);
+  // Without room for it in the database the exit record stays where it is.
+  if (ended && !recordExit(context, container, exit)) return;
   await rm(directory, { recursive: true, force: true });
-  if (record.hostConfig.AutoRemove === true && record.state.status !== 'created')
-    await removeContainer(context, container);
+  // Of a start that did not come about.
+  if (record.endpoint !== null) context.bridge.release(record.endpoint);
+  record.endpoint = null;
+  // Also one that was never started, as in Docker: who would start it has lost its connection.
+  if (record.hostConfig.AutoRemove === true) await removeContainer(context, container);
 }
 
 /** True when the container's monitor answered: it runs, or its end is about to be told. */
@@ -83,6 +89,18 @@ async function initPid(monitor: MonitorConnection, directory: string): Promise<n
   }
 }
 
+/** A socket outlives a monitor that was killed. */
+async function isAnswered(socket: string): Promise<boolean> {
+  if (!existsSync(socket)) return false;
+  try {
+    const monitor = await connectMonitor(socket, { stdout: false, stderr: false, events: false, raw: false });
+    monitor.close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Directories and cgroups of containers that the database does not know: a create or remove that a crash cut short. */
 async function removeOrphans(context: ContainersContext): Promise<void> {
   const unknown = (names: string[]) =>
@@ -90,7 +108,7 @@ async function removeOrphans(context: ContainersContext): Promise<void> {
   for (const id of unknown(context.snapshots.listContainers())) await context.snapshots.removeContainer(id);
   for (const directory of [context.dataDir, context.runDir]) {
     for (const id of unknown(readdirSync(directory))) {
-      if (directory === context.runDir && existsSync(monitorSocket(context, id))) {
+      if (directory === context.runDir && (await isAnswered(monitorSocket(context, id)))) {
         context.log.warn({ container: id }, 'a container runs that the database does not know; it is left alone');
         continue;
       }

@@ -1,17 +1,22 @@
 /** `POST /containers/{id}/start`: the fast path. No process is spawned from here and no external program runs. */
 import { mkdirSync, rmSync } from 'node:fs';
 import { EngineError, toEngineError } from '../errors.ts';
+import { LAUNCHER_GONE, type Started } from '../runtime/executor.ts';
 import { connectMonitor } from '../runtime/monitor.ts';
 import type { Container } from './container.ts';
 import { type ContainersContext, monitorSocket, stateDir } from './context.ts';
-import { followMonitor } from './exit.ts';
+import { explainFullDisk } from './disk-full.ts';
+import { followMonitor, writeRecord } from './exit.ts';
 import { writeEngineFiles } from './files.ts';
 import { buildStart, networkMode } from './launch-plan.ts';
 import { publish } from './publish.ts';
 import { formatTimeNs, ZERO_TIME } from './record.ts';
 import { removeContainer } from './remove.ts';
 import { startFailure } from './start-failure.ts';
+import { writeStartRecord } from './start-record.ts';
 import { resolveContainerUser } from './users.ts';
+
+const SIGKILL = 9;
 
 /** Starts a container that does not run; NotModified when it does. A failed start leaves it as it was, with the reason. */
 export async function startContainer(context: ContainersContext, container: Container): Promise<void> {
@@ -24,7 +29,10 @@ export async function startContainer(context: ContainersContext, container: Cont
   }
   try {
     await launch(context, container);
-  } catch (thrown) {
+  } catch (cause) {
+    const thrown = explainFullDisk(cause, context.dataDir);
+    // The daemon ends with its launcher: the next one sees whether the container runs.
+    if (thrown instanceof EngineError && thrown.code === LAUNCHER_GONE) throw thrown;
     await recordFailedStart(context, container, thrown);
     throw startFailure(record, thrown).error;
   }
@@ -36,10 +44,22 @@ async function launch(context: ContainersContext, container: Container): Promise
   record.user = await resolveContainerUser(context, record);
   if (networkMode(record) === 'bridge') record.endpoint = context.bridge.connect();
   mkdirSync(stateDir(context, record.id), { recursive: true, mode: 0o700 });
+  writeStartRecord(context, record);
   const waitAttach = container.pendingAttachments.size > 0;
   writeEngineFiles(context, record);
   const { plan } = buildStart(context, container, waitAttach);
   const started = await context.launcher.start(plan);
+  try {
+    await takeOver(context, container, started);
+  } catch (thrown) {
+    await killStarted(container);
+    throw thrown;
+  }
+}
+
+/** The container runs; from here on its exit is followed, whatever fails. */
+async function takeOver(context: ContainersContext, container: Container, started: Started): Promise<void> {
+  const { record } = container;
   const socket = monitorSocket(context, record.id);
   container.monitor = await connectMonitor(socket, { stdout: false, stderr: false, events: true, raw: false });
   record.state = {
@@ -53,10 +73,18 @@ async function launch(context: ContainersContext, container: Container): Promise
     finishedAt: ZERO_TIME,
   };
   followMonitor(context, container);
-  await Promise.all([...container.pendingAttachments].map((attachment) => attachment.connect(socket)));
+  await Promise.all([...container.pendingAttachments].map((attachment) => attachment.connectOrEnd(socket)));
   container.pendingAttachments.clear();
   container.monitor?.go();
-  context.store.update(record);
+  // With auto-remove it may have gone meanwhile.
+  if (context.containers.has(record.id) && !container.removing) context.store.update(record);
+}
+
+/** A start that is reported as failed must not leave a container that runs. */
+async function killStarted(container: Container): Promise<void> {
+  container.monitor?.signal(SIGKILL).catch(() => undefined);
+  container.monitor?.go();
+  await container.monitorGone;
 }
 
 async function recordFailedStart(context: ContainersContext, container: Container, thrown: unknown): Promise<void> {
@@ -71,7 +99,13 @@ async function recordFailedStart(context: ContainersContext, container: Containe
   container.pendingAttachments.clear();
   record.state.exitCode = exitCode;
   record.state.error = toEngineError(error).message;
-  context.store.update(record);
+  // With auto-remove, the end of one that was killed again has removed it.
+  if (!context.containers.has(record.id)) return;
+  writeRecord(context, record);
   container.notifyExit();
-  if (record.hostConfig.AutoRemove === true) await removeContainer(context, container);
+  if (record.hostConfig.AutoRemove !== true || container.removing) return;
+  // The client has to hear why the start failed, whatever becomes of the removal.
+  await removeContainer(context, container).catch((err: unknown) => {
+    context.log.error({ container: record.id, err }, 'cannot remove a container whose start failed');
+  });
 }

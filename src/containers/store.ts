@@ -1,6 +1,7 @@
 /** Container records in SQLite: one row a container, the name unique by constraint. */
 import { EngineError } from '../errors.ts';
 import { type Database, migrate } from '../platform/database.ts';
+import { type SpaceReserve, withReserve } from '../platform/reserve.ts';
 import type { ContainerRecord } from './record.ts';
 
 const MIGRATIONS = [
@@ -12,12 +13,15 @@ const MIGRATIONS = [
 ];
 
 export class ContainerStore {
+  readonly #reserve: SpaceReserve;
   readonly #insert;
   readonly #update;
   readonly #delete;
   readonly #all;
 
-  constructor(db: Database) {
+  /** `reserve`: what happened to a container that is there already is written on a full disk too. */
+  constructor(db: Database, reserve: SpaceReserve) {
+    this.#reserve = reserve;
     migrate(db, 'containers', MIGRATIONS);
     this.#insert = db.prepare('INSERT INTO containers (id, name, record) VALUES (?, ?, ?)');
     this.#update = db.prepare('UPDATE containers SET name = ?, record = ? WHERE id = ?');
@@ -27,18 +31,19 @@ export class ContainerStore {
 
   insert(record: ContainerRecord): void {
     this.#insert.run(record.id, record.name, JSON.stringify(record));
+    this.#reserve.refill();
   }
 
   /** Writes the record as it is now. A record that is not there is an error of ours: it was removed under us. */
   update(record: ContainerRecord): void {
-    const result = this.#update.run(record.name, JSON.stringify(record), record.id);
+    const result = withReserve(this.#reserve, () => this.#update.run(record.name, JSON.stringify(record), record.id));
     if (Number(result.changes) !== 1) {
       throw new EngineError('System', `container ${record.id} has no record in the database to update`);
     }
   }
 
   delete(id: string): void {
-    this.#delete.run(id);
+    withReserve(this.#reserve, () => this.#delete.run(id));
   }
 
   loadAll(): ContainerRecord[] {

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { connect } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
 import { closeApiServer, createApiServer } from '../api/server.ts';
 import type { ContainersContext } from '../containers/context.ts';
@@ -15,13 +15,14 @@ import { explainImage } from '../explain/index.ts';
 import { ImageService } from '../images/service.ts';
 import { BridgeNetwork } from '../networks/drivers/bridge.ts';
 import { type Database, migrate, openDatabase } from '../platform/database.ts';
+import { DiskReserve, isDatabaseFull, type SpaceReserve, withReserve } from '../platform/reserve.ts';
 import { type CgroupBackend, createCgroupBackend, readCgroupLayout } from '../runtime/cgroups/index.ts';
 import { Launcher } from '../runtime/executor.ts';
 import { SnapshotStore } from '../snapshots/store.ts';
 import { createBackend } from './backend.ts';
 import type { DaemonConfig } from './config.ts';
 import { EventBus } from './events.ts';
-import { takePidFile } from './lock.ts';
+import { awaitOldLauncher, lockRoots, noteLauncher } from './lock.ts';
 import { ENGINE_VERSION } from './system.ts';
 
 export interface RunningDaemon {
@@ -31,34 +32,42 @@ export interface RunningDaemon {
 
 export type DaemonLog = Logger;
 
+const OLD_LAUNCHER_PATIENCE_MS = 5000;
+/** For a few hundred removals: each changes some pages of 4 KiB, and their log is written over again after 4 MiB. */
+const RESERVE_BYTES = 4 << 20;
+
+/** Starts all of it, or, when a part fails, leaves nothing of it behind. */
 export async function startDaemon(config: DaemonConfig, log: DaemonLog): Promise<RunningDaemon> {
+  try {
+    return await startParts(config, log);
+  } catch (thrown) {
+    throw stateError(config, thrown);
+  }
+}
+
+async function startParts(config: DaemonConfig, log: DaemonLog): Promise<RunningDaemon> {
+  await using started = new AsyncDisposableStack();
   const containersDir = join(config.dataRoot, 'containers');
   const runDir = join(config.execRoot, 'containers');
-  for (const directory of [config.dataRoot, config.execRoot, containersDir, runDir]) {
+  for (const directory of [config.dataRoot, config.execRoot, containersDir, runDir, dirname(config.pidFile)]) {
     mkdirSync(directory, { recursive: true, mode: 0o711 });
   }
-  const releasePidFile = takePidFile(config.pidFile);
-  const database = openDatabase(join(config.dataRoot, 'isle.db'));
+  started.defer(lockRoots(config));
+  const reserve = new DiskReserve(join(config.dataRoot, 'reserve'), RESERVE_BYTES);
+  const database = withReserve(reserve, () => openDatabase(join(config.dataRoot, 'isle.db')));
+  started.defer(() => {
+    database.close();
+    reserve.refill();
+  });
   const islet = join(config.programDir, 'islet');
-  if (!existsSync(islet))
-    throw new EngineError('System', `there is no islet program at ${islet}`, { hint: 'run `npm run build`' });
-  const launcher = await Launcher.spawn(islet);
+  const launcher = await startLauncher(config, log, islet);
+  started.defer(() => launcher.close());
   const cgroups = createCgroupBackend(readCgroupLayout());
   await launcher.run({ ops: cgroups.planRoot(config.cgroupParent) });
   const bridge = await BridgeNetwork.open({ name: config.bridge, bip: config.bip, launcher, database });
   const events = new EventBus();
-  const containers = await openContainers({
-    config,
-    log,
-    database,
-    launcher,
-    cgroups,
-    bridge,
-    events,
-    containersDir,
-    runDir,
-    islet,
-  });
+  const parts = { config, log, database, reserve, launcher, cgroups, bridge, events, containersDir, runDir, islet };
+  const containers = await openContainers(parts);
   const backend = createBackend({ config, containers, events, bridge, engineId: engineId(database), cgroups });
   const server = createApiServer(backend, {
     version: ENGINE_VERSION,
@@ -66,29 +75,56 @@ export async function startDaemon(config: DaemonConfig, log: DaemonLog): Promise
   });
   await listen(server, config.socketPath);
   log.info({ socket: config.socketPath, dataRoot: config.dataRoot }, 'isled is ready');
+  let closing = false;
   // Without the launcher nothing can be started: better to end and be started again than to pretend.
   void launcher.exited.then(() => {
     if (closing) return;
     log.fatal('the islet launcher ended; isled ends too, containers run on');
     process.exit(1);
   });
-  let closing = false;
+  const running = started.move();
   return {
     close: async () => {
       closing = true;
       await closeApiServer(server);
       rmSync(config.socketPath, { force: true });
-      await launcher.close();
-      database.close();
-      releasePidFile();
+      await running.disposeAsync();
     },
   };
+}
+
+async function startLauncher(config: DaemonConfig, log: DaemonLog, islet: string): Promise<Launcher> {
+  if (!existsSync(islet))
+    throw new EngineError('System', `there is no islet program at ${islet}`, { hint: 'run `npm run build`' });
+  if (!(await awaitOldLauncher(config.execRoot, OLD_LAUNCHER_PATIENCE_MS)))
+    log.warn('the launcher of an earlier isled does not end; a start of its may be missed');
+  const launcher = await Launcher.spawn(islet);
+  noteLauncher(config.execRoot, launcher.pid);
+  return launcher;
+}
+
+/** SQLite's own words ("file is not a database") do not say which file, nor what to do. */
+function stateError(config: DaemonConfig, thrown: unknown): unknown {
+  if ((thrown as NodeJS.ErrnoException).code !== 'ERR_SQLITE_ERROR') return thrown;
+  const path = join(config.dataRoot, 'isle.db');
+  if (isDatabaseFull(thrown)) {
+    return new EngineError('System', `no space left on the file system of ${config.dataRoot}`, {
+      hint: 'free some: the database needs a few hundred KiB to be opened',
+      cause: thrown,
+    });
+  }
+  const reason = thrown instanceof Error ? thrown.message : String(thrown);
+  return new EngineError('System', `cannot use the database ${path}: ${reason}`, {
+    hint: 'put a good copy of it back, or move it away together with its -wal and -shm files: isle then starts without its containers and images',
+    cause: thrown,
+  });
 }
 
 interface Parts {
   config: DaemonConfig;
   log: DaemonLog;
   database: Database;
+  reserve: SpaceReserve;
   launcher: Launcher;
   cgroups: CgroupBackend;
   bridge: BridgeNetwork;
@@ -110,6 +146,7 @@ async function openContainers(parts: Parts): Promise<{ containers: ContainerServ
     content,
     snapshots,
     helloPath: join(config.programDir, 'hello'),
+    reserve: parts.reserve,
     usersOf: (imageId) => containers.usersOf(imageId),
     explain: (image) =>
       explainImage({
@@ -124,7 +161,7 @@ async function openContainers(parts: Parts): Promise<{ containers: ContainerServ
     onEvent: (action, id, attributes) => parts.events.publish('image', action, id, attributes),
   });
   const context: ContainersContext = {
-    store: new ContainerStore(database),
+    store: new ContainerStore(database, parts.reserve),
     launcher: parts.launcher,
     cgroups: parts.cgroups,
     cgroupParent: config.cgroupParent,

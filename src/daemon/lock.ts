@@ -1,34 +1,111 @@
-/** One daemon for one data root and exec root: the pid file says who, the process's start time says whether still. */
+/**
+ * One daemon for one data root and one exec root. The kernel holds the locks, so that of several daemons which start at
+ * once exactly one goes on, and none is kept out by a dead one. The pid file only tells who it is.
+ */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { EngineError } from '../errors.ts';
+import { tryFileLock } from '../platform/file-lock.ts';
 
-/** Takes the pid file; throws Conflict when a living isled holds it. Returns how to give it back. */
-export function takePidFile(path: string): () => void {
-  const held = readPidFile(path);
-  if (held !== null && held.pid !== process.pid && startTicks(held.pid) === held.ticks) {
-    throw new EngineError('Conflict', `isled is already running as process ${held.pid} (${path})`, {
-      hint: 'stop it first, or give this one its own --exec-root, --data-root, --bridge and --cgroup-parent',
-    });
-  }
-  writeFileSync(path, `${process.pid}\n${startTicks(process.pid)}\n`);
-  return () => rmSync(path, { force: true });
+const LOCK_NAME = 'isled.lock';
+const LAUNCHER_NAME = 'launcher.pid';
+const LAUNCHER_POLL_MS = 10;
+
+export interface LockedPaths {
+  dataRoot: string;
+  execRoot: string;
+  pidFile: string;
 }
 
-function readPidFile(path: string): { pid: number; ticks: string | null } | null {
+/** Locks both roots and writes the pid file; throws Conflict when a living isled has one of them. Gives back the undoing. */
+export function lockRoots({ dataRoot, execRoot, pidFile }: LockedPaths): () => void {
+  const releases: (() => void)[] = [];
+  const release = () => {
+    for (const undo of releases.splice(0).toReversed()) undo();
+  };
+  try {
+    for (const path of lockPaths({ dataRoot, execRoot, pidFile })) {
+      const unlock = tryFileLock(path);
+      if (unlock === null) throw conflict(pidFile, path);
+      releases.push(unlock);
+    }
+    writeFileSync(pidFile, `${process.pid}\n`);
+    releases.push(() => rmSync(pidFile, { force: true }));
+    return release;
+  } catch (thrown) {
+    release();
+    throw thrown;
+  }
+}
+
+/** A pid file elsewhere may be shared by daemons with different roots, by mistake. */
+function lockPaths({ dataRoot, execRoot, pidFile }: LockedPaths): Set<string> {
+  const roots = [join(execRoot, LOCK_NAME), join(dataRoot, LOCK_NAME)];
+  return new Set([dataRoot, execRoot].includes(dirname(pidFile)) ? roots : [...roots, `${pidFile}.lock`]);
+}
+
+/** The holder's process is told as far as its pid file does: it may be about to write it. */
+function conflict(pidFile: string, lockPath: string): EngineError {
+  const pid = readProcessFile(pidFile)?.pid ?? Number.NaN;
+  const who = Number.isInteger(pid) && pid > 0 ? ` as process ${pid}` : '';
+  return new EngineError('Conflict', `isled is already running${who} (${lockPath} is locked)`, {
+    hint: 'stop it first, or give this one its own --exec-root, --data-root, --bridge and --cgroup-parent',
+  });
+}
+
+/** Remembers which launcher belongs to this exec root. */
+export function noteLauncher(execRoot: string, pid: number): void {
+  writeProcessFile(join(execRoot, LAUNCHER_NAME), pid);
+}
+
+/**
+ * Waits until the launcher of a daemon that died has ended: it does so as soon as it has begun the starts that were sent
+ * to it, and only then is it seen in the state directories which those are. False when it did not end in time.
+ */
+export async function awaitOldLauncher(execRoot: string, timeoutMs: number): Promise<boolean> {
+  const path = join(execRoot, LAUNCHER_NAME);
+  const old = readProcessFile(path);
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    if (old === null || !isAlive(old)) break;
+    if (performance.now() > deadline) return false;
+    await delay(LAUNCHER_POLL_MS);
+  }
+  rmSync(path, { force: true });
+  return true;
+}
+
+/** The pid and the start time of a process name one process for ever. */
+interface ProcessName {
+  pid: number;
+  ticks: string | null;
+}
+
+function isAlive({ pid, ticks }: ProcessName): boolean {
+  return ticks !== null && startTicks(pid) === ticks;
+}
+
+function writeProcessFile(path: string, pid: number): void {
+  writeFileSync(path, `${pid}\n${startTicks(pid) ?? ''}\n`);
+}
+
+function readProcessFile(path: string): ProcessName | null {
   try {
     const [pid = '', ticks = ''] = readFileSync(path, 'utf8').split('\n');
-    return { pid: Number(pid), ticks };
+    return { pid: Number(pid), ticks: ticks === '' ? null : ticks };
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw thrown;
   }
 }
 
-/** Field 22 of /proc/PID/stat (proc(5)): with the pid it names one process for ever. null when there is none. */
+/** Field 22 of /proc/PID/stat (proc(5)). null when there is no such process, or only a dead one that nobody has reaped. */
 function startTicks(pid: number): string | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' ? null : (fields[19] ?? null);
   } catch (thrown) {
     if (['ENOENT', 'ESRCH'].includes((thrown as NodeJS.ErrnoException).code ?? '')) return null;
     throw thrown;

@@ -1,6 +1,7 @@
 /** The isled program: flags, log, signals. */
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { pino } from 'pino';
 import { EngineError, toEngineError } from '../errors.ts';
 import { type DaemonConfig, parseConfig, USAGE } from './config.ts';
@@ -11,6 +12,12 @@ import { ENGINE_VERSION } from './system.ts';
 function programDir(): string {
   return join(dirname(fileURLToPath(import.meta.url)), '..', 'native', 'build');
 }
+
+/**
+ * V8 lets the young generation grow to 48 MB under load and keeps it, which doubles what an idle daemon holds. The little
+ * that a request leaves alive makes frequent small collections cheap.
+ */
+setFlagsFromString('--semi-space-growth-factor=1');
 
 /** Runs until SIGTERM or SIGINT; resolves to the exit code. */
 export async function runDaemon(argv: string[]): Promise<number> {

@@ -93,7 +93,9 @@ function deleteImage(
 ): void {
   const image = context.images.get(id);
   if (image === undefined) return;
-  const conflict = userConflict(context, image, force) ?? namesConflict(image, force);
+  // In dockerd's order: what cannot be forced first.
+  const conflict =
+    runningConflict(context, image) ?? namesConflict(image, force) ?? userConflict(context, image, force);
   if (conflict !== undefined) {
     // The name is gone; that the image stays for its containers is no failure.
     if (quiet) return;
@@ -109,18 +111,19 @@ function deleteImage(
   for (const chain of gone.toReversed()) removed.push({ Deleted: chain });
 }
 
-function userConflict({ usersOf }: RemoveContext, image: ImageRecord, force: boolean): EngineError | undefined {
-  const users = usersOf(image.id);
-  const running = users.find((user) => user.running);
-  const unable = `conflict: unable to delete ${shortId(image.id)}`;
-  if (running !== undefined) {
-    return conflictError(
-      `${unable} (cannot be forced) - image is being used by running container ${shortId(running.id)}`,
-    );
-  }
-  const [stopped] = users;
-  if (force || stopped === undefined) return undefined;
-  return conflictError(`${unable} (must be forced) - image is being used by stopped container ${shortId(stopped.id)}`);
+function runningConflict({ usersOf }: RemoveContext, image: ImageRecord): EngineError | undefined {
+  const running = usersOf(image.id).find((user) => user.running);
+  if (running === undefined) return undefined;
+  const unable = `conflict: unable to delete ${shortId(image.id)} (cannot be forced)`;
+  return conflictError(`${unable} - image is being used by running container ${shortId(running.id)}`);
+}
+
+function userConflict(context: RemoveContext, image: ImageRecord, force: boolean): EngineError | undefined {
+  const running = runningConflict(context, image);
+  const [stopped] = context.usersOf(image.id);
+  if (running !== undefined || force || stopped === undefined) return running;
+  const unable = `conflict: unable to delete ${shortId(image.id)} (must be forced)`;
+  return conflictError(`${unable} - image is being used by stopped container ${shortId(stopped.id)}`);
 }
 
 function namesConflict(image: ImageRecord, force: boolean): EngineError | undefined {

@@ -131,6 +131,10 @@ describe('images', () => {
     const short = shortId(idOf('one'));
     const message = `conflict: unable to delete ${short} (must be forced) - image is referenced in multiple repositories`;
     await assert.rejects(remove(short), { kind: 'Conflict', message });
+    // As dockerd: the names are told of before a stopped container.
+    use('one', false);
+    await assert.rejects(remove(short), { kind: 'Conflict', message });
+    engine.users = [];
     assert.equal((await remove(short, true)).length, 4);
   });
 

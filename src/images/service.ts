@@ -17,6 +17,7 @@ import type { Reference } from '../distribution/reference.ts';
 import { EngineError } from '../errors.ts';
 import type { Platform } from '../oci/image-spec.ts';
 import type { Database } from '../platform/database.ts';
+import type { SpaceReserve } from '../platform/reserve.ts';
 import { embeddedSource, isEmbedded } from './embedded.ts';
 import type { Filters } from './filters.ts';
 import { Garbage } from './garbage.ts';
@@ -38,6 +39,8 @@ type JsonObject = Record<string, unknown>;
 export interface ImageServiceOptions {
   database: Database;
   content: ContentStore;
+  /** Space for the removals of a full disk. */
+  reserve?: SpaceReserve | undefined;
   /** The SnapshotStore. */
   snapshots: LayerStore;
   /** The static program that the embedded image `hello` runs. */
@@ -70,7 +73,7 @@ export class ImageService {
     const { database, content, snapshots: layers, usersOf, retryDelayMs } = options;
     this.#options = options;
     this.#onEvent = options.onEvent ?? (() => undefined);
-    this.#store = new ImageStore(database);
+    this.#store = new ImageStore(database, options.reserve);
     this.#garbage = new Garbage({ images: this.#store, content, layers, usersOf });
     const transfers = new LayerTransfers({ content, layers, retryDelayMs });
     this.#pull = {

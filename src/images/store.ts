@@ -5,6 +5,7 @@ import type { Reference } from '../distribution/reference.ts';
 import { EngineError } from '../errors.ts';
 import { migrate, transaction } from '../platform/database.ts';
 import type { Database } from '../platform/database.ts';
+import { type SpaceReserve, withReserve } from '../platform/reserve.ts';
 import { namesOf } from './record.ts';
 import type { ImageLayer, ImageRecord } from './record.ts';
 
@@ -45,11 +46,14 @@ export interface NewImage {
 
 export class ImageStore {
   readonly #db: Database;
+  readonly #reserve: SpaceReserve | undefined;
   #images = new Map<string, ImageRecord>();
   #byReference = new Map<string, ImageRecord>();
   #blobs = new Set<string>();
 
-  constructor(database: Database) {
+  /** `reserve`: names and images can be removed on a full disk too. */
+  constructor(database: Database, reserve?: SpaceReserve) {
+    this.#reserve = reserve;
     this.#db = database;
     migrate(database, 'images', SCHEMA);
     this.#load();
@@ -102,7 +106,7 @@ export class ImageStore {
   }
 
   untag(references: readonly Reference[]): void {
-    this.#change(() => {
+    this.#remove(() => {
       const remove = this.#db.prepare('DELETE FROM image_references WHERE reference = ?');
       for (const reference of references) remove.run(formatReference(reference));
     });
@@ -110,14 +114,14 @@ export class ImageStore {
 
   /** Takes an image from its user, with all its names, and keeps its layers and blobs for a container. */
   hide(id: string): void {
-    this.#change(() => {
+    this.#remove(() => {
       this.#db.prepare('DELETE FROM image_references WHERE image_id = ?').run(id);
       this.#db.prepare('UPDATE images SET hidden = 1 WHERE id = ?').run(id);
     });
   }
 
   delete(id: string): void {
-    this.#change(() => this.#db.prepare('DELETE FROM images WHERE id = ?').run(id));
+    this.#remove(() => void this.#db.prepare('DELETE FROM images WHERE id = ?').run(id));
   }
 
   #setReference(reference: Reference, id: string, atMs: number): void {
@@ -125,6 +129,11 @@ export class ImageStore {
       'INSERT INTO image_references VALUES (?, ?) ON CONFLICT (reference) DO UPDATE SET image_id = excluded.image_id';
     this.#db.prepare(upsert).run(formatReference(reference), id);
     if (reference.tag !== undefined) this.#db.prepare('UPDATE images SET tagged_at = ? WHERE id = ?').run(atMs, id);
+  }
+
+  #remove(body: () => void): void {
+    if (this.#reserve === undefined) this.#change(body);
+    else withReserve(this.#reserve, () => this.#change(body));
   }
 
   #change(body: () => void): void {

@@ -13,9 +13,14 @@ export function openDatabase(path: string): Database {
   // SQLite would make it 0644. Its -wal and -shm files take this mode over.
   if (path !== ':memory:') closeSync(openSync(path, 'a', 0o600));
   const db = new DatabaseSync(path);
-  db.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA busy_timeout=5000;');
-  db.exec('CREATE TABLE IF NOT EXISTS schema_versions (component TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT');
-  return db;
+  try {
+    db.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA busy_timeout=5000;');
+    db.exec('CREATE TABLE IF NOT EXISTS schema_versions (component TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT');
+    return db;
+  } catch (thrown) {
+    db.close();
+    throw thrown;
+  }
 }
 
 /**
@@ -52,7 +57,8 @@ export function transaction<T>(db: Database, body: () => T): T {
     db.exec('COMMIT');
     return result;
   } catch (thrown) {
-    db.exec('ROLLBACK');
+    // A full disk may have rolled it back already.
+    if (db.isTransaction) db.exec('ROLLBACK');
     throw thrown;
   }
 }

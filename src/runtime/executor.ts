@@ -18,6 +18,9 @@ import {
 import { PlanError } from './plan-error.ts';
 import type { Plan } from './plan/table.ts';
 
+/** The code of the error with which a request ends whose launcher has gone: what became of its plan is not known. */
+export const LAUNCHER_GONE = 'ELAUNCHERGONE';
+
 export { errnoName, PlanError } from './plan-error.ts';
 export type { Started } from './launcher-frames.ts';
 
@@ -32,6 +35,10 @@ interface Request {
   readonly type: number;
   resolve(frame: Frame): void;
   reject(error: unknown): void;
+}
+
+function gone(message: string, cause?: unknown): EngineError {
+  return new EngineError('Unavailable', message, { code: LAUNCHER_GONE, cause });
 }
 
 const SOCKET_FD = 3;
@@ -56,13 +63,13 @@ export class Launcher {
     this.#socket = socket;
     this.exited = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
-        this.#fail(new EngineError('Unavailable', `islet launcher has ended (${signal ?? `exit code ${code}`})`));
+        this.#fail(gone(`islet launcher has ended (${signal ?? `exit code ${code}`})`));
         resolve({ code, signal });
       });
     });
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('error', (cause) => {
-      this.#fail(new EngineError('Unavailable', `the connection to islet launcher broke: ${cause.message}`, { cause }));
+      this.#fail(gone(`the connection to islet launcher broke: ${cause.message}`, cause));
     });
   }
 

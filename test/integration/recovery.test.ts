@@ -1,6 +1,9 @@
 /** The daemon dies at once (`kill -9`) and is started again: no container, log line, exit code or record may be lost. */
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { api } from '../harness/api.ts';
 import { eventually } from '../harness/command.ts';
 import { startWorld, type World } from '../harness/world.ts';
 
@@ -114,5 +117,121 @@ describe('a daemon that was killed', () => {
       }).catch(() => assert.deepEqual(daemon.leftovers(), before));
     }
     assert.equal(await daemon.ok(['run', '--rm', busybox, 'echo', 'works']), 'works');
+  });
+
+  it('leaves no half-made layer when it dies in a pull, and pulls again', async () => {
+    const { daemon, busybox } = world;
+    const inside = (path: string) => readdirSync(join(daemon.dataRoot, path));
+    await daemon.ok(['rmi', busybox]);
+    for (const delayMs of [40, 60, 80, 110, 150]) {
+      const pulling = daemon.docker(['pull', '-q', busybox]);
+      await new Promise((resolve) => setTimeout(resolve, delayMs));
+      await daemon.kill9();
+      const { code } = await pulling;
+      await daemon.restart();
+      for (const path of ['content/ingest', 'snapshots/ingest', 'snapshots/trash']) assert.deepEqual(inside(path), []);
+      if ((await daemon.ok(['images', '-q'])) === '') {
+        assert.notEqual(code, 0, 'a pull that had succeeded was lost');
+        assert.deepEqual(inside('content/blobs/sha256'), []);
+        assert.deepEqual(inside('snapshots/layers'), ['empty']);
+      }
+      await daemon.ok(['pull', '-q', busybox]);
+      assert.equal(await daemon.ok(['run', '--rm', busybox, 'echo', 'whole']), 'whole');
+      await daemon.ok(['rmi', busybox]);
+    }
+    await daemon.ok(['pull', '-q', busybox]);
+  });
+});
+
+describe('the other processes of isle, killed', () => {
+  let world: World;
+  before(async () => {
+    world = await startWorld();
+  });
+  after(() => world[Symbol.asyncDispose]());
+
+  /** The pids that a monitor has written: of the container's first process, and its own. */
+  function pidsOf(id: string): { init: number; monitor: number } {
+    const [init = '', , monitor = ''] = readFileSync(
+      join(world.daemon.execRoot, 'containers', id, 'pid'),
+      'utf8',
+    ).split(' ');
+    return { init: Number(init), monitor: Number(monitor) };
+  }
+
+  async function nothingRuns(): Promise<void> {
+    const { daemon } = world;
+    const found = () => daemon.leftovers().filter((line) => !line.startsWith('file '));
+    await eventually('nothing runs', () => found().length === 0 || null, 5000).catch(() =>
+      assert.deepEqual(found(), []),
+    );
+  }
+
+  it('a monitor takes its container along, everybody who waits hears of it, and it can be started again', async () => {
+    const { daemon, busybox } = world;
+    const id = await daemon.ok(['run', '-d', '--name', 'bereft', busybox, 'sleep', '100']);
+    await using waiting = await daemon.dockerStart(['wait', 'bereft']);
+    await using attached = await daemon.dockerStart(['attach', 'bereft']);
+    await using following = await daemon.dockerStart(['logs', '-f', 'bereft']);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    process.kill(pidsOf(id).monitor, 'SIGKILL');
+    assert.equal((await waiting.finished).stdout, '255\n');
+    assert.equal((await attached.finished).code, 255);
+    await following.finished;
+    const state = await daemon.ok([
+      'inspect',
+      '-f',
+      '{{.State.Status}} {{.State.ExitCode}} {{.State.Error}}',
+      'bereft',
+    ]);
+    assert.match(state, /^exited 255 the monitor of the container died/);
+    await nothingRuns();
+    await daemon.ok(['start', 'bereft']);
+    await daemon.ok(['rm', '-f', 'bereft']);
+  });
+
+  it('a monitor that dies together with the daemon is found dead by the next', async () => {
+    const { daemon, busybox } = world;
+    const id = await daemon.ok(['run', '-d', '--name', 'both', busybox, 'sleep', '100']);
+    const { monitor } = pidsOf(id);
+    await daemon.kill9();
+    process.kill(monitor, 'SIGKILL');
+    await daemon.restart();
+    assert.match(
+      await daemon.ok(['inspect', '-f', '{{.State.Status}} {{.State.Error}}', 'both']),
+      /^exited the monitor/,
+    );
+    await nothingRuns();
+    await daemon.ok(['rm', 'both']);
+  });
+
+  it('the first process of a container, killed from the host, ends it with 137', async () => {
+    const { daemon, busybox } = world;
+    const id = await daemon.ok(['run', '-d', '--name', 'shot', busybox, 'sleep', '100']);
+    process.kill(pidsOf(id).init, 'SIGKILL');
+    assert.equal(await daemon.ok(['wait', 'shot']), '137');
+    await daemon.ok(['rm', 'shot']);
+    await nothingRuns();
+  });
+
+  it('the launcher leaves no start behind of which nobody knows', async () => {
+    const { daemon, busybox } = world;
+    const names = Array.from({ length: 10 }, (_, index) => `start-${index}`);
+    for (const name of names) await daemon.ok(['create', '--name', name, busybox, 'sleep', '100']);
+    const starts = names.map((name) => api(daemon, 'POST', `/containers/${name}/start`).catch(() => null));
+    await new Promise((resolve) => setTimeout(resolve, 15));
+    process.kill(Number(readFileSync(join(daemon.execRoot, 'launcher.pid'), 'utf8').split('\n')[0]), 'SIGKILL');
+    const answers = await Promise.all(starts);
+    await daemon.restart();
+    const format = '{{.State.Status}} {{.NetworkSettings.Networks.bridge.IPAddress}}';
+    const states = (await daemon.ok(['inspect', '-f', format, ...names])).split('\n');
+    for (const [index, state] of states.entries()) {
+      assert.match(state, answers[index]?.status === 204 ? /^running \d/ : /^(running \d|created)/);
+    }
+    const addresses = states.filter((state) => state.startsWith('running'));
+    assert.equal(new Set(addresses).size, addresses.length, 'an address was given twice');
+    await daemon.ok(['start', ...names]);
+    await daemon.ok(['rm', '-f', ...names]);
+    await nothingRuns();
   });
 });

@@ -64,15 +64,19 @@ export class BridgeNetwork {
   /** Finds the bridge or makes it, with its address, its masquerading and IPv4 forwarding. Repeating it changes nothing. */
   static async open({ name, bip, launcher, database }: BridgeOptions): Promise<BridgeNetwork> {
     migrate(database, 'networks', MIGRATIONS);
-    const exists = existsSync(`/sys/class/net/${name}`);
-    const subnet = exists ? existingSubnet(name, bip) : chooseSubnet(bip);
-    if (!exists)
-      await launcher.run({ ops: [routeOp(createBridge({ name, mac: macOf(subnet.gateway), mtu: DEFAULT_MTU }))] });
-    const ifindex = Number(readFileSync(`/sys/class/net/${name}/ifindex`, 'utf8'));
-    if (!exists) {
+    const run = (messages: Uint8Array) => launcher.run({ ops: [routeOp(messages)] });
+    const exists = existsSync(linkFile(name, ''));
+    // A daemon that died at this point has left it without its address; or somebody has set it down.
+    const isBare = exists && isOwnBareBridge(name, bip);
+    if (isBare) await run(setUp({ ifindex: ifindexOf(name) }));
+    const isComplete = exists && !(isBare && heldSubnet(name) === undefined);
+    const subnet = isComplete ? existingSubnet(name, bip) : chooseSubnet(bip);
+    if (!exists) await run(createBridge({ name, mac: macOf(subnet.gateway), mtu: DEFAULT_MTU }));
+    const ifindex = ifindexOf(name);
+    if (!isComplete) {
       const address = `${subnet.gateway}/${subnet.prefixLength}`;
       const broadcast = formatAddress(subnet.base + subnet.size - 1);
-      await launcher.run({ ops: [routeOp(batch(addAddress({ ifindex, address, broadcast }), setUp({ ifindex })))] });
+      await run(batch(addAddress({ ifindex, address, broadcast }), setUp({ ifindex })));
     }
     await launcher.run({ ops: [masqueradeOp(name, subnet)] });
     if (readFileSync(IP_FORWARD, 'utf8').trim() !== '1') writeFileSync(IP_FORWARD, '1');
@@ -139,6 +143,20 @@ export class BridgeNetwork {
   loopbackOnly(): Uint8Array {
     return batch(loopbackUp());
   }
+}
+
+function linkFile(name: string, file: string): string {
+  return `/sys/class/net/${name}/${file}`;
+}
+
+function ifindexOf(name: string): number {
+  return Number(readFileSync(linkFile(name, 'ifindex'), 'utf8'));
+}
+
+/** A bridge without an address, with the one hardware address that only we would have given it. */
+function isOwnBareBridge(name: string, bip: string | undefined): boolean {
+  if (heldSubnet(name) !== undefined || !existsSync(linkFile(name, 'bridge'))) return false;
+  return readFileSync(linkFile(name, 'address'), 'utf8').trim() === macOf(chooseSubnet(bip).gateway);
 }
 
 function routeOp(messages: Uint8Array): PlanOp {

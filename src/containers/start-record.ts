@@ -1,0 +1,29 @@
+/**
+ * What a start has reserved, in the state directory before the monitor is there: when isled dies before the database has
+ * it, the next one finds it beside the monitor. Not flushed: the kernel that frees the container frees this too.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type ContainersContext, stateDir } from './context.ts';
+import type { ContainerRecord } from './record.ts';
+
+type StartRecord = Pick<ContainerRecord, 'endpoint' | 'user'>;
+
+function path(context: ContainersContext, id: string): string {
+  return join(stateDir(context, id), 'start.json');
+}
+
+export function writeStartRecord(context: ContainersContext, { id, endpoint, user }: ContainerRecord): void {
+  const text: StartRecord = { endpoint, user };
+  writeFileSync(path(context, id), JSON.stringify(text), { mode: 0o600 });
+}
+
+/** null: no start was begun, or none came as far as to hand its plan over. */
+export function readStartRecord(context: ContainersContext, id: string): StartRecord | null {
+  try {
+    return JSON.parse(readFileSync(path(context, id), 'utf8')) as StartRecord;
+  } catch (thrown) {
+    if (thrown instanceof SyntaxError || (thrown as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw thrown;
+  }
+}
