@@ -1,11 +1,8 @@
 /** How an error looks on the wire. */
 import type { IncomingMessage } from 'node:http';
 import { EngineError, toEngineError } from '../errors.ts';
-import { hasBody } from './body.ts';
 import type { Call } from './call.ts';
 import type { ErrorResponse } from './types/system.ts';
-
-const LONGEST_DRAINED_BYTES = 1024 * 1024;
 
 export function pageNotFound(): EngineError {
   return new EngineError('NotFound', 'page not found');
@@ -40,8 +37,8 @@ export function sendError(call: Call, thrown: unknown): EngineError {
     call.sendEmpty(304);
     return error;
   }
-  // The next request comes after the rest of the body; a long rest is not worth the wait.
-  if (!request.complete && hasBody(request, LONGEST_DRAINED_BYTES)) response.shouldKeepAlive = false;
+  // The rest of the body is read and thrown away, however long: a client that finds the connection closed while it
+  // still sends (a build context, an image archive) says "broken pipe" in place of our answer.
   request.resume();
   call.sendJson(error.httpStatus, errorBody(error, request));
   return error;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { TestApi } from '../../test/fixtures/api-server.ts';
 import { EngineError } from '../errors.ts';
@@ -25,6 +26,22 @@ describe('every answer', () => {
     client.write('POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}');
     client.write('GET /_ping HTTP/1.1\r\nHost: x\r\n\r\n');
     await client.until(/404 Not Found[^]*200 OK[^]*OK$/);
+    client.socket.destroy();
+  });
+});
+
+describe('a refused upload', () => {
+  it('is told why, also when it goes on long after the answer', async () => {
+    await using api = await TestApi.start();
+    const client = await api.raw();
+    client.write('POST /v1.50/build HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n');
+    await client.until(/501 Not Implemented[^]*cannot build an image yet/);
+    const chunk = `100000\r\n${'x'.repeat(0x100000)}\r\n`;
+    for (let count = 0; count < 8; count++) {
+      if (!client.socket.write(chunk)) await once(client.socket, 'drain');
+    }
+    client.write('0\r\n\r\nGET /_ping HTTP/1.1\r\nHost: x\r\n\r\n');
+    await client.until(/200 OK[^]*OK$/);
     client.socket.destroy();
   });
 });

@@ -10,7 +10,8 @@ const DEFAULT_SOCKET = `${EXEC_ROOT}/isle.sock`;
  */
 export function chooseHost(hostFlag: string, env: NodeJS.ProcessEnv, daemonPath: string): EngineClientOptions {
   const named = hostFlag || env.DOCKER_HOST;
-  if (named) return { host: named };
+  // Named by its default address, as a user does for the docker client, it is still isle's own.
+  if (named && named !== `unix://${DEFAULT_SOCKET}`) return { host: named };
   return {
     host: { socketPath: DEFAULT_SOCKET },
     onUnreachable: async () => {

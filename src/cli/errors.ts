@@ -3,10 +3,13 @@ import { messages } from './format/messages.ts';
 /** The command line itself is wrong. Printed with the command's usage line and a pointer to its help. */
 export class UsageError extends Error {
   readonly exitCode: number;
+  /** The flag, with its dashes, when it is one that nobody declared. */
+  readonly unknownFlag: string | undefined;
 
   /** Docker exits 125 for a bad flag and 1 for a bad count of arguments or an unknown command. */
-  constructor(message: string, exitCode = 125) {
+  constructor(message: string, exitCode = 125, unknownFlag?: string) {
     super(message);
+    this.unknownFlag = unknownFlag;
     this.name = 'UsageError';
     this.exitCode = exitCode;
   }

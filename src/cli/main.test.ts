@@ -87,6 +87,21 @@ describe('mistakes', () => {
     });
     assert.equal((await isle(NOWHERE, ['help', 'constructor'])).code, 1);
   });
+
+  it('that would not be mistakes with Docker are told as what isle has not yet', async () => {
+    for (const [argv, what] of [
+      [['exec', 'web', 'sh'], 'exec'],
+      [['container', 'exec', 'web', 'sh'], 'container exec'],
+      [['image', 'push', 'x'], 'image push'],
+      [['run', '-p', '80:80', 'web'], '-p'],
+      [['create', '--mount', 'type=tmpfs', 'web'], '--mount'],
+    ] as const) {
+      const { code, stderr } = await isle(NOWHERE, [...argv]);
+      assert.ok(code === 1 || code === 125);
+      assert.match(stderr, new RegExp(`^isle: unknown [^\n]*\nHint: Docker's \`${what}\` is not in isle`));
+    }
+    assert.doesNotMatch((await isle(NOWHERE, ['run', '--foo', 'web'])).stderr, /Hint/);
+  });
 });
 
 describe('failures', () => {
@@ -112,9 +127,12 @@ describe('failures', () => {
       if (request.path.includes('bad')) json(response, 404, { message: 'No such container: bad' });
       else json(response, 204);
     });
-    const result = await isle(engine.host, ['rm', '-f', 'one', 'bad', 'two']);
-    assert.deepEqual(result, { code: 1, stdout: 'one\ntwo\n', stderr: 'isle: No such container: bad\n' });
-    assert.deepEqual(engine.seen[0]?.query, { force: '1' });
+    const result = await isle(engine.host, ['rm', '-v', 'one', 'bad', 'two']);
+    const told = { stdout: 'one\ntwo\n', stderr: 'isle: No such container: bad\n' };
+    assert.deepEqual(result, { code: 1, ...told });
+    assert.deepEqual(engine.seen[0]?.query, { v: '1' });
+    // As docker: what was to be removed by force and is not there is told, and is no failure.
+    assert.deepEqual(await isle(engine.host, ['rm', '-f', 'one', 'bad', 'two']), { code: 0, ...told });
   });
 });
 

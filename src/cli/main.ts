@@ -57,10 +57,10 @@ async function dispatch(words: readonly string[], host: string, options: MainOpt
   if (first === 'help') return printHelp(words.slice(1), options.io);
   const short = findShort(first);
   if (short !== undefined) return execute(short, `isle ${first}`, words.slice(1), host, options);
-  if (!Object.hasOwn(NOUNS, first)) return unknownCommand(`isle ${first}`, 'isle', options.io);
+  if (!Object.hasOwn(NOUNS, first)) return unknownCommand('', first, options.io);
   if (second === undefined || second === '--help' || second === '-h') return printHelp([first], options.io);
   const long = findLong(first, second);
-  if (long === undefined) return unknownCommand(`isle ${first} ${second}`, `isle ${first}`, options.io);
+  if (long === undefined) return unknownCommand(first, second, options.io);
   return execute(long, `isle ${first} ${second}`, rest, host, options);
 }
 
@@ -87,15 +87,29 @@ async function execute(
     return result === 'help' ? await printHelp(path.split(' ').slice(1), options.io) : result;
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    options.io.stderr.write(messages.error(error.message) + messages.usageError(path, command.synopsis));
+    const hint = isCreate(entry) ? await notYetHint(error.unknownFlag) : '';
+    options.io.stderr.write(messages.error(error.message) + hint + messages.usageError(path, command.synopsis));
     return error.exitCode;
   } finally {
     engine?.close();
   }
 }
 
-function unknownCommand(path: string, parent: string, io: Io): number {
-  io.stderr.write(messages.error(messages.unknownCommand(path)) + messages.seeHelp(parent));
+function isCreate({ verb }: CommandEntry): boolean {
+  return verb === 'run' || verb === 'create';
+}
+
+async function notYetHint(unknownFlag: string | undefined): Promise<string> {
+  if (unknownFlag === undefined) return '';
+  const { isDockerCreateFlag } = await import('./format/not-yet.ts');
+  return isDockerCreateFlag(unknownFlag) ? messages.hint(messages.notYetFlag(unknownFlag)) : '';
+}
+
+async function unknownCommand(noun: string, verb: string, io: Io): Promise<number> {
+  const { isDockerCommand } = await import('./format/not-yet.ts');
+  const parent = noun === '' ? 'isle' : `isle ${noun}`;
+  const hint = isDockerCommand(noun, verb) ? messages.hint(messages.notYetCommand(`${noun} ${verb}`.trim())) : '';
+  io.stderr.write(messages.error(messages.unknownCommand(`${parent} ${verb}`)) + hint + messages.seeHelp(parent));
   return 1;
 }
 

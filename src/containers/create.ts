@@ -1,6 +1,7 @@
 /** `POST /containers/create`: everything is checked before anything is made; the database row comes last. */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { EngineError } from '../errors.ts';
 import type { CreateRequest, HostConfig } from '../oci/container-config.ts';
 import { mergeImageConfig } from '../oci/merge.ts';
@@ -9,6 +10,7 @@ import { validateCreate } from '../oci/validate.ts';
 import { resolveCapabilities } from '../security/capabilities.ts';
 import { Container } from './container.ts';
 import { type ContainersContext, containerDir } from './context.ts';
+import { explainFullDisk } from './disk-full.ts';
 import { seccompFor } from './launch-plan.ts';
 import { generateName } from './name-generator.ts';
 import { publish } from './publish.ts';
@@ -90,7 +92,7 @@ export async function createContainer(
     created: formatTimeNs(nowNs()),
     imageId: image.id,
     diffIds: image.diffIds,
-    config: { ...config, Hostname: config.Hostname || id.slice(0, 12) },
+    config: { ...config, Hostname: config.Hostname || defaultHostname(hostConfig ?? {}, id) },
     hostConfig: hostConfig ?? {},
     argv,
     state: {
@@ -116,10 +118,16 @@ export async function createContainer(
   } catch (thrown) {
     context.containers.delete(id);
     await context.snapshots.removeContainer(id);
-    throw thrown;
+    rmSync(containerDir(context, id), { recursive: true, force: true });
+    throw explainFullDisk(thrown, context.dataDir);
   }
   publish(context, container, 'create');
   return { Id: id, Warnings: warnings };
+}
+
+/** With the host's network comes the host's name, as with Docker: it is what its addresses are known by. */
+function defaultHostname({ NetworkMode }: HostConfig, id: string): string {
+  return NetworkMode === 'host' ? hostname() : id.slice(0, 12);
 }
 
 function newId(context: ContainersContext): string {

@@ -1,6 +1,7 @@
 /** A container in the Engine API's words: `GET /containers/{id}/json`. */
 import { readdirSync } from 'node:fs';
 import type { JsonObject } from '../api/backend.ts';
+import { DEFAULT_MASKED_PATHS, DEFAULT_READONLY_PATHS } from '../oci/spec/paths.ts';
 import type { Container } from './container.ts';
 import { type ContainersContext, containerDir, logPath } from './context.ts';
 import type { BridgePort } from './ports.ts';
@@ -56,9 +57,12 @@ function stateJson(container: Container): JsonObject {
 }
 
 function configJson(record: ContainerRecord): JsonObject {
-  const { config } = record;
+  const { StopSignal, ExposedPorts, ...config } = record.config;
   return {
     ...config,
+    // As dockerd: left out when there is none.
+    ...(StopSignal ? { StopSignal } : {}),
+    ...(isEmpty(ExposedPorts) ? {} : { ExposedPorts }),
     Domainname: config.Domainname ?? '',
     User: config.User ?? '',
     AttachStdin: config.AttachStdin ?? false,
@@ -69,12 +73,16 @@ function configJson(record: ContainerRecord): JsonObject {
     StdinOnce: config.StdinOnce ?? false,
     Env: config.Env ?? [],
     Cmd: config.Cmd ?? null,
-    Volumes: config.Volumes ?? null,
+    Volumes: isEmpty(config.Volumes) ? null : config.Volumes,
     WorkingDir: config.WorkingDir ?? '',
     Entrypoint: config.Entrypoint ?? null,
     OnBuild: config.OnBuild ?? null,
     Labels: config.Labels ?? {},
   };
+}
+
+function isEmpty(map: object | null | undefined): boolean {
+  return Object.keys(map ?? {}).length === 0;
 }
 
 /** Defaults stand where nothing was asked, so that a client reads the same fields as from dockerd. */
@@ -129,6 +137,8 @@ function hostConfigJson(record: ContainerRecord): JsonObject {
     OomKillDisable: false,
     PidsLimit: null,
     Ulimits: [],
+    MaskedPaths: record.hostConfig.Privileged ? null : DEFAULT_MASKED_PATHS,
+    ReadonlyPaths: record.hostConfig.Privileged ? null : DEFAULT_READONLY_PATHS,
   };
   const asked = Object.entries(record.hostConfig).filter(
     ([, value]) => value !== null && value !== undefined && value !== '',
@@ -140,6 +150,8 @@ function hostConfigJson(record: ContainerRecord): JsonObject {
     ...rest,
     ...swap,
     ShmSize: rest.ShmSize || defaults.ShmSize,
+    // The command line says -1 for "not asked for".
+    MemorySwappiness: rest.MemorySwappiness === -1 ? null : (rest.MemorySwappiness ?? null),
     LogConfig: { Type: LogConfig?.Type || 'json-file', Config: LogConfig?.Config ?? {} },
   };
 }
@@ -156,6 +168,11 @@ export function mountsJson(record: ContainerRecord): JsonObject[] {
       Propagation: 'rprivate',
     };
   });
+}
+
+export function networkIdOf(record: ContainerRecord, bridge: BridgePort): string {
+  const mode = networkModeName(record);
+  return mode === 'bridge' ? bridge.id : bridge.fixedId(mode);
 }
 
 export function networkModeName(record: ContainerRecord): string {
@@ -186,7 +203,7 @@ export function endpointJson(endpoint: EndpointRecord | null, networkId: string)
 function networkSettingsJson(record: ContainerRecord, bridge: BridgePort): JsonObject {
   const { endpoint } = record;
   const mode = networkModeName(record);
-  const id = mode === 'bridge' ? bridge.id : '';
+  const id = networkIdOf(record, bridge);
   return {
     Bridge: '',
     SandboxID: '',

@@ -8,6 +8,8 @@ export interface ContainerImage {
   config: ImageConfig;
   diffIds: string[];
   repoTags: string[];
+  /** bytes of all layers, unpacked */
+  sizeBytes: number;
 }
 
 export interface ImageSource {
@@ -18,6 +20,8 @@ export interface ImageSource {
 export interface BridgePort {
   readonly id: string;
   readonly name: string;
+  /** The id of one of the networks that every engine has beside this one: host, none. */
+  fixedId(name: string): string;
   /** Reserves an address; pure bookkeeping, the kernel does its part when the plan runs. */
   connect(): EndpointRecord;
   /** Netlink bytes for a start plan: of the host's side, and of the inside. */

@@ -11,18 +11,19 @@ import type {
 import type { Explanation } from '../api/types/explain.ts';
 import { EngineError } from '../errors.ts';
 import type { CreateRequest } from '../oci/container-config.ts';
-import { treeSizeBytes } from '../platform/disk.ts';
 import { LiveAttachment } from './attachment.ts';
 import { type Container, type ExitStatus } from './container.ts';
 import { type ContainersContext, findContainer, monitorSocket } from './context.ts';
 import { checkName, createContainer } from './create.ts';
 import { explainOne } from './explain.ts';
 import { inspectContainer } from './inspect.ts';
-import { listContainers, hasLabel, type ListOptions } from './list.ts';
+import { hasLabel } from './list-filters.ts';
+import { listContainers, type ListOptions } from './list.ts';
 import { logStream } from './logging/stream.ts';
 import { publish } from './publish.ts';
 import { removeRequested } from './remove.ts';
 import { restoreContainers } from './restore.ts';
+import { sizesJson, writtenBytes } from './size.ts';
 import { startContainer } from './start.ts';
 import { killContainer, killNow, stopContainer } from './stop.ts';
 
@@ -54,12 +55,14 @@ export class ContainerService implements ContainersBackend {
     return createContainer(this.context, name, request);
   }
 
-  async list(options: ListOptions): Promise<JsonObject[]> {
+  list(options: ListOptions): Promise<JsonObject[]> {
     return listContainers(this.context, options);
   }
 
-  async inspect(name: string): Promise<JsonObject> {
-    return inspectContainer(this.context, this.#find(name));
+  async inspect(name: string, options: { size: boolean }): Promise<JsonObject> {
+    const container = this.#find(name);
+    const sizes = options.size ? await sizesJson(this.context, container) : {};
+    return { ...inspectContainer(this.context, container), ...sizes };
   }
 
   async start(name: string): Promise<void> {
@@ -99,9 +102,18 @@ export class ContainerService implements ContainersBackend {
     const container = this.#find(name);
     if (newName === '') throw new EngineError('InvalidParameter', 'Neither old nor new names may be empty');
     await container.exclusive(async () => {
-      const oldName = container.record.name;
-      container.record.name = checkName(this.context, newName);
-      this.context.store.update(container.record);
+      const { record } = this.#find(container.record.id);
+      const oldName = record.name;
+      if (newName.replace(/^\//, '') === oldName) {
+        throw new EngineError('InvalidParameter', 'Renaming a container with the same name as its current name');
+      }
+      record.name = checkName(this.context, newName);
+      try {
+        this.context.store.update(record);
+      } catch (thrown) {
+        record.name = oldName;
+        throw thrown;
+      }
       publish(this.context, container, 'rename', { oldName: `/${oldName}` });
     });
   }
@@ -165,12 +177,22 @@ export class ContainerService implements ContainersBackend {
     const deleted: string[] = [];
     let SpaceReclaimed = 0;
     for (const container of this.context.containers.values()) {
-      if (container.running || !wanted(container)) continue;
-      SpaceReclaimed += await treeSizeBytes(this.context.snapshots.upperDir(container.record.id));
-      await container.exclusive(() => removeRequested(this.context, container, false));
+      if (container.running || container.removing || !wanted(container)) continue;
+      const bytes = await writtenBytes(this.context, container);
+      if (!(await this.#pruneOne(container))) continue;
+      SpaceReclaimed += bytes;
       deleted.push(container.record.id);
     }
     return { ContainersDeleted: deleted, SpaceReclaimed };
+  }
+
+  /** False when it is not ours to remove any more: started, or removed by another, since it was looked at. */
+  async #pruneOne(container: Container): Promise<boolean> {
+    return container.exclusive(async () => {
+      if (container.running || container.removing || !this.context.containers.has(container.record.id)) return false;
+      await removeRequested(this.context, container, false);
+      return true;
+    });
   }
 
   async explain(name: string): Promise<Explanation> {

@@ -10,9 +10,16 @@ const DEFAULT_STOP_TIMEOUT_S = 10;
 /** How long after a SIGKILL the kernel may take before we say that something is wrong. */
 const KILL_PATIENCE_MS = 10_000;
 
+/** The process, or its monitor, has gone. */
+const HAS_ENDED = new Set(['ESRCH', 'EMONITORGONE']);
+
 async function signalContainer(container: Container, signo: number): Promise<void> {
-  // Between its death and our noticing there is nothing to signal.
-  await container.monitor?.signal(signo);
+  try {
+    await container.monitor?.signal(signo);
+  } catch (thrown) {
+    // Between its death and our noticing there is nothing to signal.
+    if (!(thrown instanceof EngineError && HAS_ENDED.has(thrown.code ?? ''))) throw thrown;
+  }
 }
 
 /** Stops a running container; NotModified when it does not run. */

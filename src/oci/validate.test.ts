@@ -72,6 +72,8 @@ const DOCKER_REFUSES: [CreateRequest, string][] = [
   ],
   [{ HostConfig: { CpuQuota: 999 } }, 'CPU cfs quota can not be less than 1ms (i.e. 1000)'],
   [{ HostConfig: { CpuShares: -1 } }, 'invalid CPU shares (-1): value must be a positive integer'],
+  [{ HostConfig: { CpuShares: 1 } }, 'the minimum allowed cpu-shares is 2'],
+  [{ HostConfig: { CpuShares: 262_145 } }, 'the maximum allowed cpu-shares is 262144'],
   [{ HostConfig: { CpusetCpus: '0-' } }, 'Invalid value 0- for cpuset cpus'],
   [{ HostConfig: { CpusetCpus: '0-4294967295' } }, 'Invalid value 0-4294967295 for cpuset cpus'],
   [{ HostConfig: { CpusetCpus: '2' } }, 'Requested CPUs are not available - requested 2, available: 0-1'],
@@ -200,8 +202,11 @@ describe('what later versions bring', () => {
     });
   }
 
-  it('does not find networks that it cannot make', () => {
-    assert.throws(() => host({ NetworkMode: 'mynet' }), { kind: 'NotFound', message: 'network mynet not found' });
+  it('refuses networks that it cannot make, and not as NotFound: docker run would pull the image then', () => {
+    assert.throws(() => host({ NetworkMode: 'mynet' }), {
+      kind: 'InvalidParameter',
+      message: 'network mynet not found',
+    });
     const EndpointsConfig = { bridge: {}, other: {} };
     assert.throws(() => check({ NetworkingConfig: { EndpointsConfig } }), { kind: 'NotImplemented' });
   });

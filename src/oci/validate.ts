@@ -33,7 +33,7 @@ export interface CreateFacts {
   ipv4Forwarding?: boolean | undefined;
 }
 
-/** Throws InvalidParameter, NotImplemented or NotFound; the warnings are for the client, in the order of finding. */
+/** Throws InvalidParameter or NotImplemented; the warnings are for the client, in the order of finding. */
 export function validateCreate(request: CreateRequest, facts: CreateFacts): { warnings: string[] } {
   const { HostConfig, NetworkingConfig: _networking, ...config } = request;
   const hostConfig = HostConfig ?? {};

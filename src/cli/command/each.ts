@@ -4,12 +4,13 @@ import type { Invocation } from './command.ts';
 
 /**
  * Does the same to every name, all at once; prints each name that succeeded, and each failure, in the order given and as
- * soon as those before it are done. Resolves to the exit code: 1 when anything failed.
+ * soon as those before it are done. Resolves to the exit code: 1 when anything failed that `isFailure` counts.
  */
 export async function forEachName(
   context: Invocation,
   names: readonly string[],
   action: (name: string) => Promise<string | undefined>,
+  isFailure: (error: unknown) => boolean = () => true,
 ): Promise<number> {
   const { stdout, stderr } = context.io;
   const outcomes = names.map((name) =>
@@ -25,7 +26,7 @@ export async function forEachName(
       if (outcome.line !== undefined) stdout.write(`${outcome.line}\n`);
       continue;
     }
-    failed = true;
+    failed ||= isFailure(outcome.error);
     const { message, hint } = describeError(outcome.error);
     stderr.write(messages.error(message) + (hint === undefined ? '' : messages.hint(hint)));
   }

@@ -77,7 +77,7 @@ class Parser {
     const name = equals < 0 ? text : text.slice(0, equals);
     const flag = this.#find(name);
     if (flag === undefined) {
-      if (name !== 'help') throw new UsageError(messages.unknownFlag(name));
+      if (name !== 'help') throw new UsageError(messages.unknownFlag(name), 125, `--${name}`);
       this.help = true;
       return;
     }
@@ -93,7 +93,7 @@ class Parser {
       const name = this.#shorthands.get(letter);
       const flag = name === undefined ? undefined : this.#find(name);
       if (name === undefined || flag === undefined) {
-        if (letter !== 'h') throw new UsageError(messages.unknownShorthand(letter, letters));
+        if (letter !== 'h') throw new UsageError(messages.unknownShorthand(letter, letters), 125, `-${letter}`);
         this.help = true;
         return;
       }

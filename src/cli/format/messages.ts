@@ -25,6 +25,8 @@ export const messages = {
   invalidFlagValue: (text: string, flag: string, why: string) =>
     `invalid argument ${quote(text)} for ${quote(flag)} flag: ${why}`,
   unknownCommand: (path: string) => `unknown command: ${path}`,
+  notYetCommand: (verb: string) => `Docker's \`${verb}\` is not in isle yet: docs/compatibility.md lists what is`,
+  notYetFlag: (flag: string) => `Docker's \`${flag}\` is not in isle's command line yet: docs/cli.md lists what is`,
   unknownHelpTopic: (topic: string) => `unknown help topic: ${topic}`,
   noArguments: (path: string) => `'${path}' accepts no arguments`,
   exactArguments: (path: string, count: number) => `'${path}' requires ${plural(count, 'argument')}`,

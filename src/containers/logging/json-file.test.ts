@@ -3,7 +3,7 @@ import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { formatLine, type LineFormat, type LogLine, readLines } from './json-file.ts';
+import { formatLine, formatLines, type LineFormat, type LogLine, readLines } from './json-file.ts';
 
 const line = (log: string, stream: 'stdout' | 'stderr' = 'stdout'): string =>
   `${JSON.stringify({ log, stream, time: '2026-01-02T03:04:05.6Z' })}\n`;
@@ -13,7 +13,7 @@ const PLAIN: LineFormat = {
   since: 0n,
   until: 0n,
   timestamps: false,
-  details: '',
+  details: false,
   raw: true,
 };
 
@@ -32,7 +32,7 @@ describe('readLines', () => {
     const path = join(directory, 'log');
     await writeFile(path, text);
     const seen: string[] = [];
-    for await (const { log } of readLines(path, tail, more)) seen.push(log);
+    for await (const some of readLines(path, tail, more)) seen.push(...some.map(({ log }) => log));
     return seen;
   };
 
@@ -81,5 +81,17 @@ describe('formatLine', () => {
     assert.equal(formatLine(logged, { ...PLAIN, since: timeNs + 700_000_000n }), null);
     assert.equal(formatLine(logged, { ...PLAIN, until: timeNs }), 'end');
     assert.notEqual(formatLine(logged, { ...PLAIN, since: timeNs }), null);
+  });
+
+  it('puts a blank before the text for details', () => {
+    assert.equal(Buffer.from(formatLine(logged, { ...PLAIN, details: true }) ?? '').toString(), ' hi\n');
+  });
+
+  it('makes one piece of many lines, up to the first that is too late', () => {
+    const until = BigInt(Date.parse('2026-01-02T03:04:06Z')) * 1_000_000n;
+    const late: LogLine = { ...logged, time: '2026-01-02T03:04:07Z' };
+    const { bytes, ended } = formatLines([logged, logged, late, logged], { ...PLAIN, until });
+    assert.deepEqual([Buffer.from(bytes).toString(), ended], ['hi\nhi\n', true]);
+    assert.equal(formatLines([logged], PLAIN).ended, false);
   });
 });

@@ -30,14 +30,15 @@ async function tailOffset(file: FileHandle, sizeBytes: number, count: number): P
 }
 
 /**
- * The complete lines from `offset` on. At the end of the file `more()` decides: true, look again; false, done.
+ * The complete lines from the last `tail` on, as many at a time as were read at once: one by one they would cost a
+ * write to the client each. At the end of the file `more()` decides: true, look again; false, done.
  * A last line without a newline is one that the monitor is still writing: it is read when it is whole.
  */
 export async function* readLines(
   path: string,
   tail: number | undefined,
   more: () => Promise<boolean>,
-): AsyncGenerator<LogLine> {
+): AsyncGenerator<LogLine[]> {
   await using file = await open(path, 'r');
   const { size } = await file.stat();
   let offset = tail === undefined ? 0 : await tailOffset(file, size, tail);
@@ -51,12 +52,14 @@ export async function* readLines(
     }
     offset += bytesRead;
     const data = Buffer.concat([rest, chunk.subarray(0, bytesRead)]);
+    const lines: LogLine[] = [];
     let from = 0;
     for (let newline = data.indexOf(NEWLINE); newline >= 0; newline = data.indexOf(NEWLINE, from)) {
-      yield JSON.parse(data.toString('utf8', from, newline)) as LogLine;
+      lines.push(JSON.parse(data.toString('utf8', from, newline)) as LogLine);
       from = newline + 1;
     }
     rest = data.subarray(from);
+    if (lines.length > 0) yield lines;
   }
 }
 
@@ -66,10 +69,24 @@ export interface LineFormat {
   since: bigint;
   until: bigint;
   timestamps: boolean;
-  /** labels and the like, put before the text, for `--details` */
-  details: string;
+  /**
+   * Put a blank before the text. In front of it would stand the labels and variables that `--log-opt labels=` and
+   * `env=` name; isle refuses those options, so there are never any.
+   */
+  details: boolean;
   /** no frames: the output of a terminal */
   raw: boolean;
+}
+
+/** The bytes of some lines for the client, and whether all that was asked for has come. */
+export function formatLines(lines: readonly LogLine[], format: LineFormat): { bytes: Uint8Array; ended: boolean } {
+  const parts: Uint8Array[] = [];
+  for (const line of lines) {
+    const part = formatLine(line, format);
+    if (part === 'end') return { bytes: Buffer.concat(parts), ended: true };
+    if (part !== null) parts.push(part);
+  }
+  return { bytes: Buffer.concat(parts), ended: false };
 }
 
 /** The bytes of one line for the client; null when it was not asked for; 'end' when it is later than all asked for. */
@@ -81,8 +98,7 @@ export function formatLine(line: LogLine, format: LineFormat): Uint8Array | null
   }
   if (!format[line.stream]) return null;
   const prefix = format.timestamps ? `${padTime(line.time)} ` : '';
-  const details = format.details === '' ? '' : `${format.details} `;
-  const bytes = Buffer.from(`${prefix}${details}${line.log}`);
+  const bytes = Buffer.from(`${prefix}${format.details ? ' ' : ''}${line.log}`);
   return format.raw ? bytes : encodeFrame(line.stream === 'stdout' ? 1 : 2, bytes);
 }
 

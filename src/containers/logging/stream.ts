@@ -5,7 +5,7 @@ import type { LogsOptions } from '../../api/backend.ts';
 import { EngineError } from '../../errors.ts';
 import type { Container } from '../container.ts';
 import { type ContainersContext, logPath } from '../context.ts';
-import { formatLine, type LineFormat, readLines } from './json-file.ts';
+import { formatLines, type LineFormat, readLines } from './json-file.ts';
 
 /** A change of the file is noticed by inotify; this is the bound for a notice that got lost. */
 const LOOK_AGAIN_MS = 1000;
@@ -21,7 +21,6 @@ export function logStream(context: ContainersContext, container: Container, opti
   const format: LineFormat = {
     ...options,
     raw: record.config.Tty === true,
-    details: options.details ? detailsText(record.config.Labels ?? {}) : '',
   };
   return Readable.from(lines(logPath(context, record.id), container, options, format), { objectMode: false });
 }
@@ -42,10 +41,10 @@ async function* lines(
     return true;
   };
   try {
-    for await (const line of readLines(path, options.tail, more)) {
-      const bytes = formatLine(line, format);
-      if (bytes === 'end') return;
-      if (bytes !== null) yield bytes;
+    for await (const some of readLines(path, options.tail, more)) {
+      const { bytes, ended } = formatLines(some, format);
+      if (bytes.length > 0) yield bytes;
+      if (ended) return;
     }
   } catch (thrown) {
     // A container that was never started has no log yet.
@@ -53,12 +52,6 @@ async function* lines(
   } finally {
     change.close();
   }
-}
-
-function detailsText(labels: Record<string, string>): string {
-  return Object.entries(labels)
-    .map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(value)}`)
-    .join(',');
 }
 
 /** Wakes a reader when the file has grown or the container has ended. */

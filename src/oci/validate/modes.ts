@@ -102,14 +102,14 @@ function checkEndpoint(name: string, mode: string, endpoint: object): string[] {
   return applyRules(ENDPOINT_RULES, endpoint, where);
 }
 
-/** Throws NotFound for a network that isle does not have. */
+/** Throws for a network that isle does not have; not NotFound, which makes `docker run` pull the image and try again. */
 export function checkNetwork(request: CreateRequest, hostConfig: HostConfig): string[] {
   const mode = hostConfig.NetworkMode || 'default';
   if (mode.startsWith('container:')) {
     throw notYet('HostConfig.NetworkMode', mode, 'use bridge, host or none');
   }
   if (!['default', 'bridge', 'host', 'none'].includes(mode)) {
-    throw new EngineError('NotFound', `network ${mode} not found`, {
+    throw new EngineError('InvalidParameter', `network ${mode} not found`, {
       hint: 'isle has the networks bridge, host and none; it makes no others yet',
     });
   }

@@ -15,6 +15,7 @@ export interface ResourceFacts {
 }
 
 const MINIMUM_MEMORY_BYTES = 6 * 1024 * 1024;
+const MAXIMUM_CPU_SHARES = 262_144;
 const ULIMITS = [
   'as',
   'core',
@@ -96,6 +97,9 @@ function checkCpu(hostConfig: HostConfig, { cpus }: ResourceFacts): void {
   );
   refuseIf(CpuQuota > 0 && CpuQuota < 1000, 'CPU cfs quota can not be less than 1ms (i.e. 1000)');
   refuseIf(CpuShares < 0, `invalid CPU shares (${CpuShares}): value must be a positive integer`);
+  // The kernel would round both without a word.
+  refuseIf(CpuShares === 1, 'the minimum allowed cpu-shares is 2');
+  refuseIf(CpuShares > MAXIMUM_CPU_SHARES, `the maximum allowed cpu-shares is ${MAXIMUM_CPU_SHARES}`);
 }
 
 /** From the wire: an entry may be anything. */

@@ -1,3 +1,4 @@
+import { EngineError } from '../../../errors.ts';
 import { flag } from '../../flags/define.ts';
 import { ARGUMENTS, defineCommand } from '../command.ts';
 import { forEachName } from '../each.ts';
@@ -10,10 +11,14 @@ export const command = defineCommand({
     volumes: flag.bool({ short: 'v', usage: 'Remove anonymous volumes associated with the container' }),
   },
   arguments: ARGUMENTS.some,
-  run: (context) =>
-    forEachName(context, context.args, async (name) => {
-      const { force, link, volumes } = context.flags;
+  run(context) {
+    const { force, link, volumes } = context.flags;
+    const remove = async (name: string) => {
       await context.engine.containers.remove(name, { force, link, v: volumes });
       return name;
-    }),
+    };
+    // As docker: with --force, what is not there is as good as removed.
+    const isMissing = (error: unknown) => error instanceof EngineError && error.kind === 'NotFound';
+    return forEachName(context, context.args, remove, (error) => !(force && isMissing(error)));
+  },
 });
