@@ -33,10 +33,8 @@ describe('the default policy', () => {
     assert.equal(digest, 'd1b169c4fc6141a9f94c264429e6c2e96e9b6ead27e380bd68d5cbfcbc1e015e');
   });
 
-  it("agrees with Docker's file, call for call", {
-    skip: REFERENCE === undefined && 'ISLE_DOCKER_SECCOMP_JSON is not set',
-  }, () => {
-    const docker = parseProfile(readFileSync(REFERENCE ?? '', 'utf8'));
+  const compare = (path: string) => {
+    const docker = parseProfile(readFileSync(path, 'utf8'));
     assert.deepEqual(canonical(DEFAULT_PROFILE), canonical(docker));
     assert.equal(docker.defaultAction, DEFAULT_PROFILE.defaultAction);
     assert.equal(docker.defaultErrnoRet, DEFAULT_PROFILE.defaultErrnoRet);
@@ -45,7 +43,8 @@ describe('the default policy', () => {
         (profile.archMap ?? []).map((entry) => [entry.architecture, entry.subArchitectures.toSorted()]),
       );
     assert.deepEqual(families(DEFAULT_PROFILE), families(docker));
-  });
+  };
+  if (REFERENCE !== undefined) it("agrees with Docker's file, call for call", () => compare(REFERENCE));
 
   it('names a call once in each table', () => {
     const unconditional = DEFAULT_PROFILE.syscalls
