@@ -9,11 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "init.h"
 #include "plan.h"
 
 int exec_seal(struct context *ctx) {
   if (ctx->sealed) return 0;
-  if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0) return errno;
+  if (close_range(3 + ctx->preserved, ~0U, CLOSE_RANGE_CLOEXEC) < 0) return errno;
   if (!ctx->umask_set) umask(022);
   ctx->sealed = true;
   return 0;
@@ -59,6 +60,7 @@ int run_exec(struct context *ctx, const struct op_exec *op) {
   if (!*argv[0]) return ENOENT;
   int error = exec_seal(ctx);
   if (error != 0) return error;
+  if (ctx->init_fd >= 0) return init_exec(ctx, argv, op->argv.count, env);
   if (!strchr(argv[0], '/')) return search_and_exec(ctx, op->search_path, argv, env);
   execve(argv[0], argv, env);
   return errno;

@@ -2,10 +2,12 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { EngineError, toEngineError } from '../errors.ts';
 import { connectMonitor } from '../runtime/monitor.ts';
+import { createSources } from './binds.ts';
 import type { Container } from './container.ts';
 import { type ContainersContext, monitorSocket, stateDir } from './context.ts';
 import { followMonitor } from './exit.ts';
 import { writeEngineFiles } from './files.ts';
+import { checkJoins } from './joins.ts';
 import { buildStart, networkMode } from './launch-plan.ts';
 import { publish } from './publish.ts';
 import { formatTimeNs, ZERO_TIME } from './record.ts';
@@ -16,6 +18,7 @@ import { resolveContainerUser } from './users.ts';
 /** Starts a container that does not run; NotModified when it does. A failed start leaves it as it was, with the reason. */
 export async function startContainer(context: ContainersContext, container: Container): Promise<void> {
   const { record } = container;
+  if (container.paused) throw new EngineError('Conflict', 'cannot start a paused container, try unpause instead');
   if (container.running) throw new EngineError('NotModified', `container ${record.name} is already started`);
   // The last monitor's cleanup comes first; it may remove the container.
   await container.monitorGone;
@@ -33,12 +36,15 @@ export async function startContainer(context: ContainersContext, container: Cont
 
 async function launch(context: ContainersContext, container: Container): Promise<void> {
   const { record } = container;
+  checkJoins(context, record);
   record.user = await resolveContainerUser(context, record);
   if (networkMode(record) === 'bridge') record.endpoint = context.bridge.connect();
   mkdirSync(stateDir(context, record.id), { recursive: true, mode: 0o700 });
   const waitAttach = container.pendingAttachments.size > 0;
   writeEngineFiles(context, record);
+  createSources(record);
   const { plan } = buildStart(context, container, waitAttach);
+  await context.cgroupParents.prepare(context, record);
   const started = await context.launcher.start(plan);
   const socket = monitorSocket(context, record.id);
   container.monitor = await connectMonitor(socket, { stdout: false, stderr: false, events: true, raw: false });
@@ -69,6 +75,7 @@ async function recordFailedStart(context: ContainersContext, container: Containe
   // Output that will never come: the client sees its end instead of waiting.
   for (const attachment of container.pendingAttachments) attachment.finish();
   container.pendingAttachments.clear();
+  await context.cgroupParents.release(context, record);
   record.state.exitCode = exitCode;
   record.state.error = toEngineError(error).message;
   context.store.update(record);
