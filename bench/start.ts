@@ -19,6 +19,7 @@ import { preparePodman } from './peers/podman.ts';
 import { unmountBelow } from './peers/unmount.ts';
 
 const PODMAN_CGROUP = 'isle-bench-podman';
+const ISLE_RUNTIME = join(import.meta.dirname, '../isle-runtime');
 const ROUNDS = numberOption('rounds', 20);
 
 async function check(what: string, finished: Promise<Finished>): Promise<void> {
@@ -50,8 +51,8 @@ const HIDING = ['unshare', '--mount', 'sh', '-c', 'umount "$0" && exec "$@"'];
 
 async function runtimes(directory: string): Promise<Candidate[]> {
   const candidates: Candidate[] = [];
-  for (const name of ['runc', 'crun']) {
-    const program = findProgram(name);
+  for (const name of ['runc', 'crun', 'isle-runtime']) {
+    const program = name === 'isle-runtime' ? ISLE_RUNTIME : findProgram(name);
     if (program === null) continue;
     const bundle = join(directory, name);
     await makeBundle(program, await busyboxImage(), bundle);

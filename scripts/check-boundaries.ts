@@ -15,6 +15,7 @@ const MIDDLE = ['content', 'snapshots', 'runtime', 'distribution'];
 const ALLOWED: Record<string, readonly string[]> = {
   'bin/cli.ts': ['cli'],
   'bin/daemon.ts': ['daemon'],
+  'bin/runtime.ts': ['oci-runtime'],
   cli: ['client', 'api/types'],
   client: ['api/types'],
   api: ['oci'],
@@ -24,6 +25,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   networks: ['api/backend', 'api/types', ...MIDDLE, ...LOWEST],
   volumes: ['api/backend', 'api/types', ...MIDDLE, ...LOWEST],
   explain: ['api/types', 'runtime/plan', 'runtime/cgroups/convert', ...LOWEST],
+  'oci-runtime': ['networks/netlink', 'runtime', ...LOWEST],
   distribution: ['content', 'oci', 'platform'],
   snapshots: ['mounts', 'archive', 'platform'],
   content: ['oci', 'platform'],
@@ -37,7 +39,7 @@ const ALLOWED: Record<string, readonly string[]> = {
 
 /** Node's own modules that only these folders (and tests) may use. Nothing on the start path starts a program from Node. */
 const GUARDED: Record<string, readonly string[]> = {
-  'node:child_process': ['cli', 'runtime', 'snapshots', 'platform'],
+  'node:child_process': ['cli', 'oci-runtime', 'runtime', 'snapshots', 'platform'],
   'node:sqlite': ['platform'],
 };
 

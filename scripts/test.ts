@@ -1,5 +1,6 @@
 /**
- * `npm test` after everything is installed and built: the checks, the unit tests, the integration tests.
+ * `npm test` after everything is installed and built: the checks, the unit tests, the integration tests,
+ * those that need another kernel, in a virtual machine.
  * A stage that fails does not keep the next from running; the summary at the end tells which did.
  */
 import { spawnSync } from 'node:child_process';
@@ -11,10 +12,12 @@ interface Stage {
   name: string;
   command: string;
   args: string[];
+  needsRoot?: boolean;
 }
 
 const UNIT = '{src,scripts,bench}/**/*.test.ts';
-const INTEGRATION = 'test/**/*.test.ts';
+const INTEGRATION = 'test/!(vm)/**/*.test.ts';
+const VM_LANE = 'scripts/vm/main.ts';
 /** Of one file. A test that hangs must not hang CI; debootstrap, once, takes minutes. */
 const TIMEOUT_MS = 900_000;
 
@@ -36,7 +39,8 @@ function stages(chosen: string[]): Stage[] {
     nodeTest('unit tests', files(UNIT), 2),
   ];
   // One file at a time: each starts daemons of its own and measures time and memory.
-  all.push(nodeTest('integration tests', files(INTEGRATION), 1));
+  all.push({ ...nodeTest('integration tests', files(INTEGRATION), 1), needsRoot: true });
+  all.push({ name: 'tests in a virtual machine', command: process.execPath, args: [VM_LANE], needsRoot: true });
   return all;
 }
 
@@ -44,8 +48,8 @@ function main(): void {
   const failed: string[] = [];
   const isRoot = process.getuid?.() === 0;
   for (const stage of stages(process.argv.slice(2))) {
-    if (stage.name === 'integration tests' && !isRoot) {
-      console.error('The integration tests make namespaces, cgroups and links, and so need root: run `sudo npm test`.');
+    if (stage.needsRoot === true && !isRoot) {
+      console.error(`The ${stage.name} make namespaces, mounts and links, and so need root: run \`sudo npm test\`.`);
       failed.push(`${stage.name} (not run)`);
       continue;
     }

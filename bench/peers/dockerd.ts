@@ -21,7 +21,7 @@ export interface Dockerd extends AsyncDisposable {
 }
 
 /** null when dockerd or what it needs is not in PATH. */
-export async function startDockerd(): Promise<Dockerd | null> {
+export async function startDockerd(moreArgs: readonly string[] = []): Promise<Dockerd | null> {
   const program = findProgram('dockerd');
   if (program === null || findProgram('containerd') === null || findProgram('runc') === null) return null;
   const root = await mkdtemp(join(tmpdir(), 'isle-bench-dockerd-'));
@@ -52,6 +52,7 @@ export async function startDockerd(): Promise<Dockerd | null> {
     'overlay2',
     '--config-file',
     join(root, 'daemon.json'),
+    ...moreArgs,
   ];
   const child = spawn(program, args, { stdio: ['ignore', log, log] });
   closeSync(log);

@@ -9,12 +9,12 @@ export interface Podman {
 }
 
 /** Pulls the image. null when podman, conmon or a runtime is not in PATH. */
-export async function preparePodman(directory: string, image: string): Promise<Podman | null> {
-  const [podman, conmon, runtime] = [
-    findProgram('podman'),
-    findProgram('conmon'),
-    findProgram('runc') ?? findProgram('crun'),
-  ];
+export async function preparePodman(
+  directory: string,
+  image: string,
+  runtime = findProgram('runc') ?? findProgram('crun'),
+): Promise<Podman | null> {
+  const [podman, conmon] = [findProgram('podman'), findProgram('conmon')];
   if (podman === null || conmon === null || runtime === null) return null;
   await mkdir(directory, { recursive: true });
   const configuration = [

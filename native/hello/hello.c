@@ -63,20 +63,23 @@ static void add_word(Words *words, const char *word) {
 }
 
 static void show_namespaces(void) {
-  static const char *const titles[] = {"of its own:", "shared with the host:"};
+  static const Ownership order[] = {NS_OWN, NS_HOST, NS_UNKNOWN};
+  static const char *const titles[] = {
+      [NS_OWN] = "of its own:", [NS_HOST] = "shared with the host:", [NS_UNKNOWN] = "this kernel does not tell:"};
   if (namespace_ownership(0) == NS_UNKNOWN) {
     row("namespaces", "%snot readable%s", dim, reset);
     return;
   }
-  for (Ownership wanted = NS_OWN; wanted <= NS_HOST; wanted++) {
-    Words words = {.label = wanted == NS_OWN ? "namespaces" : "", .line = ""};
-    add_word(&words, titles[wanted - NS_OWN]);
+  for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+    Words words = {.label = i == 0 ? "namespaces" : "", .line = ""};
+    add_word(&words, titles[order[i]]);
     int count = 0;
     for (int kind = 0; kind < NAMESPACE_KINDS; kind++) {
-      if (namespace_ownership(kind) != wanted) continue;
+      if (namespace_ownership(kind) != order[i]) continue;
       add_word(&words, namespace_names[kind]);
       count++;
     }
+    if (count == 0 && order[i] == NS_UNKNOWN) continue;
     if (count == 0) add_word(&words, "none");
     flush_words(&words);
   }

@@ -8,11 +8,23 @@
 
 #include "plan.h"
 
-int child_die_with_monitor(void) { return prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? errno : 0; }
+static bool outlives;
+
+int child_die_with_monitor(void) {
+  if (outlives) return 0;
+  return prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? errno : 0;
+}
+
+int run_outlive(struct context *ctx, const struct op_outlive *op) {
+  (void)ctx;
+  (void)op;
+  outlives = true;
+  return prctl(PR_SET_PDEATHSIG, 0) < 0 ? errno : 0;
+}
 
 /* The dispositions that launcher and monitor changed; everything else is at its default since the launcher's start. */
 static void restore_signals(void) {
-  const int changed[] = {SIGHUP, SIGINT, SIGTERM, SIGPIPE};
+  const int changed[] = {SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGPIPE, SIGTTIN, SIGTTOU};
   for (size_t i = 0; i < sizeof(changed) / sizeof(changed[0]); i++) signal(changed[i], SIG_DFL);
 }
 

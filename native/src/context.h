@@ -29,6 +29,8 @@ struct report {
   volatile int32_t at; /* index of the operation being done, -1 before the first */
   int32_t failed_op;   /* index of the one that failed, -1 for none */
   int32_t error;
+  /* Of the container's first process, as the host numbers it; set by clone3 before either side runs. */
+  volatile pid_t pid;
   char detail[DETAIL_SIZE];
 };
 
@@ -44,15 +46,34 @@ struct context {
   /* The container's first process. */
   int sync_fd;   /* socket to the other side */
   bool umask_set;
-  bool sealed;   /* nothing from 3 up is open but sync_fd */
+  bool sealed;   /* nothing from 3 up is open but what exec_close_host keeps */
+  int init_fd;   /* this program, to be executed as process 1, or -1 */
 
   /* The monitor. */
   uint64_t clone_flags;
   int cgroup_fd; /* cgroup2 directory for CLONE_INTO_CGROUP, or -1 */
   int netns_fd;  /* the child's network namespace while the parent section runs, or -1 */
+  int pidns_fd;  /* namespaces that the clone enters, or -1 */
+  int userns_fd;
+  int mountns_fd; /* the own mount namespace while idmapOver has another one, or -1 */
+  int cwd_fd;     /* the working directory meanwhile */
+  int *held;      /* trees of holdTree by slot, -1 for none */
+  uint32_t held_count;
+  bool stdio_owned; /* the pipes go to these ids */
+  uint32_t stdio_uid;
+  uint32_t stdio_gid;
   pid_t pid;
   int pidfd;
   struct monitor *monitor;
+
+  /* Without a monitor (runtime.c). */
+  bool unmonitored;
+  int status_fd;       /* for the answer, or -1 */
+  int console_fd;      /* connected to the console socket, or -1 */
+  int terminal_fd;     /* the terminal's master, where no console socket took it */
+  int join_fd;         /* pidfd of the process whose namespaces are joined, or -1 */
+  int hold_fd;         /* FIFO of `hold` */
+  unsigned preserved;  /* descriptors from 3 up that the workload keeps */
 
   /* A run plan. */
   struct buffer results;

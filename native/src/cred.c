@@ -22,9 +22,12 @@
 #define CAPABILITY_BITS 64
 
 int run_rlimit(struct context *ctx, const struct op_rlimit *op) {
-  (void)ctx;
   struct rlimit64 limit = {.rlim_cur = op->soft, .rlim_max = op->hard};
-  return syscall(SYS_prlimit64, 0, op->resource, &limit, NULL) < 0 ? errno : 0;
+  /*
+   * In the section parent the limits are the child's: in a user namespace of its own it may not raise them itself. The
+   * child's copy of `pid` is 0.
+   */
+  return syscall(SYS_prlimit64, ctx->pid, op->resource, &limit, NULL) < 0 ? errno : 0;
 }
 
 int run_keyring(struct context *ctx, const struct op_keyring *op) {

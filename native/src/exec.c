@@ -8,12 +8,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "init.h"
 #include "plan.h"
 
+/*
+ * What is still needed: the socket to the monitor, this program for `init`, the FIFO of `hold`, and what the caller of an
+ * OCI runtime hands on. None of them is a directory, so no path leads through them to the host.
+ */
 int exec_close_host(struct context *ctx) {
-  unsigned kept = (unsigned)ctx->sync_fd;
-  if (kept > 3 && close_range(3, kept - 1, 0) < 0) return errno;
-  if (close_range(kept > 2 ? kept + 1 : 3, ~0U, 0) < 0) return errno;
+  unsigned from = 3 + ctx->preserved;
+  for (;;) {
+    const int kept[] = {ctx->sync_fd, ctx->init_fd, ctx->hold_fd};
+    unsigned next = ~0U;
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+      if (kept[i] >= (int)from && (unsigned)kept[i] < next) next = (unsigned)kept[i];
+    }
+    if (next == ~0U) break;
+    if (next > from && close_range(from, next - 1, 0) < 0) return errno;
+    from = next + 1;
+  }
+  if (close_range(from, ~0U, 0) < 0) return errno;
   ctx->root_fd = ctx->mask_fd = ctx->cgroup_fd = -1;
   return 0;
 }
@@ -67,6 +81,7 @@ int run_exec(struct context *ctx, const struct op_exec *op) {
   if (!*argv[0]) return ENOENT;
   int error = exec_seal(ctx);
   if (error != 0) return error;
+  if (ctx->init_fd >= 0) return init_exec(ctx, argv, op->argv.count, env);
   if (!strchr(argv[0], '/')) return search_and_exec(ctx, op->search_path, argv, env);
   execve(argv[0], argv, env);
   return errno;

@@ -87,7 +87,7 @@ int run_monitor(struct context *ctx, const struct op_monitor *op) {
  * Field 22 of /proc/PID/stat. The name, field 2, may hold spaces and brackets; so counting starts behind its last
  * bracket.
  */
-static unsigned long long start_ticks(const char *stat_text) {
+unsigned long long monitor_start_ticks(const char *stat_text) {
   const char *at = strrchr(stat_text, ')');
   if (!at) return 0;
   at += 2;
@@ -105,7 +105,7 @@ int monitor_write_pid(const struct monitor *monitor, int pid) {
   char text[1024];
   snprintf(path, sizeof(path), "/proc/%d/stat", pid);
   if (read_small_file(AT_FDCWD, path, text, sizeof(text)) < 0) return errno;
-  int length = snprintf(text, sizeof(text), "%d %llu %d\n", pid, start_ticks(text), getpid());
+  int length = snprintf(text, sizeof(text), "%d %llu %d\n", pid, monitor_start_ticks(text), getpid());
   int fd = open("pid.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) return errno;
   int error = write_all(fd, text, (size_t)length);

@@ -56,6 +56,8 @@ struct monitor {
 void monitor_init(struct monitor *monitor);
 /* Writes <stateDir>/pid: "initPid startTimeTicks monitorPid\n". 0 or an errno. */
 int monitor_write_pid(const struct monitor *monitor, int pid);
+/* When the process of this /proc/PID/stat started, in clock ticks. */
+unsigned long long monitor_start_ticks(const char *stat_text);
 /* Ends the listening; the exit record and the pid file stay for isled. */
 void monitor_close(struct monitor *monitor);
 /* After a failed start: removes all that was made in the state directory. */

@@ -12,12 +12,12 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "mount.h"
 #include "plan.h"
 #include "root.h"
 
 #define ATTRS_ATIME ((uint64_t)MOUNT_ATTR__ATIME)
 #define MASK_ATTRS (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
-#define PROPAGATION (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
 
 /* Appends the messages that the kernel left in the context ("e tmpfs: Bad value for 'size'") to the report. */
 static int fail_context(struct context *ctx, int context_fd, int error) {
@@ -37,12 +37,11 @@ static int fail_context(struct context *ctx, int context_fd, int error) {
   return error;
 }
 
-static int move_to(int mount_fd, int target_fd) {
+int mount_move(int mount_fd, int target_fd) {
   return move_mount(mount_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ? errno : 0;
 }
 
-/* Sets attributes and propagation of a mount, or of the tree below it. */
-static int set_attributes(int fd, uint64_t attrs, uint64_t propagation, bool recursive) {
+int mount_attributes(int fd, uint64_t attrs, uint64_t propagation, bool recursive) {
   if (attrs == 0 && propagation == 0) return 0;
   struct mount_attr change = {.attr_set = attrs, .propagation = propagation};
   /* The access time flags are a field of their own: a value is only taken when the field is cleared with it. */
@@ -74,7 +73,7 @@ int run_bind_root(struct context *ctx, const struct op_bind_root *op) {
   unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (op->recursive ? AT_RECURSIVE : 0);
   int tree = open_tree(AT_FDCWD, op->source, flags);
   if (tree < 0) return fail(ctx, errno, "%s", op->source);
-  int error = set_attributes(tree, op->attrs, 0, op->recursive != 0);
+  int error = mount_attributes(tree, op->attrs, 0, op->recursive != 0);
   if (error == 0 && move_mount(tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS) < 0) {
     error = fail(ctx, errno, "%s", target);
   }
@@ -138,13 +137,13 @@ int run_mount_fs(struct context *ctx, const struct op_mount_fs *op) {
   close(context_fd);
   if (error != 0) return error;
   int target = open_mount_target(ctx, op);
-  error = target < 0 ? errno : move_to(mount_fd, target);
+  error = target < 0 ? errno : mount_move(mount_fd, target);
   if (target >= 0) close(target);
   close(mount_fd);
   return error;
 }
 
-static int open_bind_target(const struct context *ctx, const char *path, uint32_t create) {
+int mount_open_target(const struct context *ctx, const char *path, uint32_t create) {
   if (create == 1) return root_mkdirs(ctx, path, 0755, (struct owner){0, 0});
   if (create == 2) return root_touch(ctx, path);
   return root_open(ctx, path, O_PATH, 0);
@@ -154,14 +153,14 @@ int run_mount_bind(struct context *ctx, const struct op_mount_bind *op) {
   unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (op->recursive ? AT_RECURSIVE : 0);
   int tree = open_tree(AT_FDCWD, op->source, flags);
   if (tree < 0) return fail(ctx, errno, "%s", op->source);
-  int error = set_attributes(tree, op->attrs, 0, op->recursive != 0);
-  if (error == 0) error = set_attributes(tree, 0, op->propagation & PROPAGATION, (op->propagation & MS_REC) != 0);
+  int error = mount_attributes(tree, op->attrs, 0, op->recursive != 0);
+  if (error == 0) error = mount_attributes(tree, 0, op->propagation & MOUNT_PROPAGATION, (op->propagation & MS_REC) != 0);
   int target = -1;
   if (error == 0) {
-    target = open_bind_target(ctx, op->target, op->create_target);
+    target = mount_open_target(ctx, op->target, op->create_target);
     if (target < 0) error = fail(ctx, errno, "%s", op->target);
   }
-  if (error == 0) error = move_to(tree, target);
+  if (error == 0) error = mount_move(tree, target);
   if (target >= 0) close(target);
   close(tree);
   return error;
@@ -175,7 +174,7 @@ static int mask_directory(struct context *ctx, int target) {
   if (ctx->mask_fd >= 0) {
     int tree = open_tree(ctx->mask_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
     if (tree < 0) return errno;
-    int error = move_to(tree, target);
+    int error = mount_move(tree, target);
     close(tree);
     return error;
   }
@@ -187,7 +186,7 @@ static int mask_directory(struct context *ctx, int target) {
   int mount_fd = error == 0 ? fsmount(context_fd, FSMOUNT_CLOEXEC, MASK_ATTRS) : -1;
   if (error == 0 && mount_fd < 0) error = errno;
   close(context_fd);
-  if (error == 0) error = move_to(mount_fd, target);
+  if (error == 0) error = mount_move(mount_fd, target);
   if (error == 0) ctx->mask_fd = mount_fd;
   else if (mount_fd >= 0) close(mount_fd);
   return error;
@@ -207,7 +206,7 @@ static int mask_file(struct context *ctx, int target) {
     error = fail(ctx, ENODEV, "/dev/null of the host is not the null device");
   }
   if (error == 0) error = set_attributes(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, 0, false);
-  if (error == 0) error = move_to(tree, target);
+  if (error == 0) error = mount_move(tree, target);
   close(tree);
   return error;
 }
@@ -229,8 +228,8 @@ int run_readonly_path(struct context *ctx, const struct op_readonly_path *op) {
   int target = root_open(ctx, op->path, O_PATH, 0);
   if (target < 0) return is_missing(errno) ? 0 : errno;
   int tree = open_tree(target, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
-  int error = tree < 0 ? errno : set_attributes(tree, MOUNT_ATTR_RDONLY, 0, true);
-  if (error == 0) error = move_to(tree, target);
+  int error = tree < 0 ? errno : mount_attributes(tree, MOUNT_ATTR_RDONLY, 0, true);
+  if (error == 0) error = mount_move(tree, target);
   if (tree >= 0) close(tree);
   close(target);
   return error;
@@ -239,13 +238,13 @@ int run_readonly_path(struct context *ctx, const struct op_readonly_path *op) {
 int run_readonly_root(struct context *ctx, const struct op_readonly_root *op) {
   (void)op;
   if (ctx->root_fd < 0) return EBADF;
-  return set_attributes(ctx->root_fd, MOUNT_ATTR_RDONLY, 0, false);
+  return mount_attributes(ctx->root_fd, MOUNT_ATTR_RDONLY, 0, false);
 }
 
 int run_mount_attrs(struct context *ctx, const struct op_mount_attrs *op) {
   int target = root_open(ctx, op->path, O_PATH, 0);
   if (target < 0) return errno;
-  int error = set_attributes(target, op->attrs, 0, false);
+  int error = mount_attributes(target, op->attrs, 0, false);
   close(target);
   return error == EINVAL ? fail(ctx, error, "not a mount point, or unknown attributes") : error;
 }

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "monitor.h"
 #include "plan.h"
 
 #ifndef CLONE_NEWTIME
@@ -17,7 +18,7 @@
 
 /* The flags are kept for the clone that ends the setup section (start.c). */
 int run_clone(struct context *ctx, const struct op_clone *op) {
-  if (!ctx->monitor) return fail(ctx, EINVAL, "a run plan cannot clone");
+  if (!ctx->monitor && !ctx->unmonitored) return fail(ctx, EINVAL, "a run plan cannot clone");
   /* Anything else, CLONE_VM for one, would let the child run in this process's memory. */
   if (op->flags & ~(uint64_t)NAMESPACES) return fail(ctx, EINVAL, "flags that make no namespace");
   ctx->clone_flags = op->flags;
@@ -48,6 +49,25 @@ int run_setns(struct context *ctx, const struct op_setns *op) {
   int error = setns(fd, (int)op->ns_type) < 0 ? errno : 0;
   close(fd);
   return error;
+}
+
+/* A pid may have been given to another process since it was written down; the time of its start tells. */
+int run_join_open(struct context *ctx, const struct op_join_open *op) {
+  char path[64];
+  char text[1024];
+  ctx->join_fd = (int)syscall(SYS_pidfd_open, op->pid, 0);
+  if (ctx->join_fd < 0) return errno;
+  snprintf(path, sizeof(path), "/proc/%u/stat", op->pid);
+  if (read_small_file(AT_FDCWD, path, text, sizeof(text)) < 0) return errno;
+  return monitor_start_ticks(text) == op->start_ticks ? 0 : ESRCH;
+}
+
+int run_join(struct context *ctx, const struct op_join *op) {
+  if (setns(ctx->join_fd, (int)op->flags) < 0) return errno;
+  if (!(op->flags & CLONE_NEWNS)) return 0;
+  close_fd(&ctx->root_fd);
+  ctx->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  return ctx->root_fd < 0 ? errno : 0;
 }
 
 int run_set_hostname(struct context *ctx, const struct op_set_hostname *op) {

@@ -27,9 +27,24 @@ static int accept_existing(int parent, const char *name, mode_t type, dev_t devi
   return type == S_IFIFO || info.st_rdev == device ? 0 : EEXIST;
 }
 
+/* As root_parent, but makes the directory when it is missing: `/dev/net/tun` in a /dev made a moment ago. */
+static int make_parent(struct context *ctx, const char *path, char *name) {
+  int parent = root_parent(ctx, path, name);
+  if (parent >= 0 || errno != ENOENT) return parent;
+  char directory[PATH_MAX];
+  const char *slash = strrchr(path, '/');
+  if (!slash || (size_t)(slash - path) >= sizeof(directory)) return -1;
+  memcpy(directory, path, (size_t)(slash - path));
+  directory[slash - path] = 0;
+  parent = root_mkdirs(ctx, directory, 0755, (struct owner){0, 0});
+  if (parent < 0) return -1;
+  close(parent);
+  return root_parent(ctx, path, name);
+}
+
 int run_mknod_in(struct context *ctx, const struct op_mknod_in *op) {
   char name[NAME_MAX + 1];
-  int parent = root_parent(ctx, op->path, name);
+  int parent = make_parent(ctx, op->path, name);
   if (parent < 0) return errno;
   dev_t device = makedev(op->major, op->minor);
   int error = 0;

@@ -48,6 +48,17 @@ int run_write_proc(struct context *ctx, const struct op_write_proc *op) {
   return error;
 }
 
+int run_write_self(struct context *ctx, const struct op_write_self *op) {
+  char path[256];
+  int length = snprintf(path, sizeof(path), "self/%s", op->path);
+  if (length < 0 || (size_t)length >= sizeof(path)) return ENAMETOOLONG;
+  int proc = open("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (proc < 0) return errno;
+  int error = write_below(ctx, proc, path, 0, op->data.data, op->data.length);
+  close(proc);
+  return error;
+}
+
 int run_oom_score_adj(struct context *ctx, const struct op_oom_score_adj *op) {
   char text[16];
   int length = snprintf(text, sizeof(text), "%d", op->value);

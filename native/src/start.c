@@ -13,22 +13,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "child.h"
 #include "cleanup.h"
 #include "launcher.h"
 #include "monitor.h"
 #include "plan.h"
+#include "trees.h"
 #include "tty.h"
 
 #ifndef P_PIDFD
 #define P_PIDFD 3
 #endif
-
-/* Ends of the pipes and of the socket that belong to the container's first process; -1 where there is none. */
-struct child_ends {
-  int stdio[3];
-  int sync;
-};
 
 static const struct child_ends NO_ENDS = {{-1, -1, -1}, -1};
 
@@ -63,12 +57,12 @@ static uint32_t workload_uid(const struct context *ctx) {
   return decode_set_uid(&in, &args) ? args.uid : 0;
 }
 
-static int make_pipe(uint32_t uid, int *read_end, int *write_end) {
+static int make_pipe(uint32_t uid, uint32_t gid, int *read_end, int *write_end) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) < 0) return errno;
   *read_end = ends[0];
   *write_end = ends[1];
-  return uid != 0 && fchown(ends[0], uid, (gid_t)-1) < 0 ? errno : 0;
+  return uid != 0 && fchown(ends[0], uid, gid) < 0 ? errno : 0;
 }
 
 static void set_nonblocking(int fd) {
@@ -82,17 +76,18 @@ static void set_nonblocking(int fd) {
 static int make_stdio(struct context *ctx, struct child_ends *child) {
   struct monitor *monitor = ctx->monitor;
   if (monitor->flags & MONITOR_TTY) return 0;
-  uint32_t uid = workload_uid(ctx);
-  int error = make_pipe(uid, &monitor->streams[0].fd, &child->stdio[1]);
-  if (error == 0) error = make_pipe(uid, &monitor->streams[1].fd, &child->stdio[2]);
-  if (error == 0 && monitor->flags & MONITOR_OPEN_STDIN) error = make_pipe(uid, &child->stdio[0], &monitor->stdin_fd);
+  uint32_t uid = ctx->stdio_owned ? ctx->stdio_uid : workload_uid(ctx);
+  uint32_t gid = ctx->stdio_owned ? ctx->stdio_gid : (uint32_t)-1;
+  int error = make_pipe(uid, gid, &monitor->streams[0].fd, &child->stdio[1]);
+  if (error == 0) error = make_pipe(uid, gid, &monitor->streams[1].fd, &child->stdio[2]);
+  if (error == 0 && monitor->flags & MONITOR_OPEN_STDIN) error = make_pipe(uid, gid, &child->stdio[0], &monitor->stdin_fd);
   set_nonblocking(monitor->streams[0].fd);
   set_nonblocking(monitor->streams[1].fd);
   set_nonblocking(monitor->stdin_fd);
   return error;
 }
 
-static int make_sync(struct context *ctx, struct child_ends *child) {
+int start_make_sync(struct context *ctx, struct child_ends *child) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) return errno;
   ctx->sync_fd = ends[0];
@@ -100,7 +95,7 @@ static int make_sync(struct context *ctx, struct child_ends *child) {
   return 0;
 }
 
-static int make_report(struct context *ctx) {
+int start_make_report(struct context *ctx) {
   struct report *page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) return errno;
   *page = (struct report){.at = -1, .failed_op = -1};
@@ -113,28 +108,6 @@ static void close_child_ends(struct child_ends *child) {
   close_fd(&child->sync);
 }
 
-static int clone_child(struct context *ctx, struct child_ends *child) {
-  struct clone_args args = {
-      .flags = ctx->clone_flags | CLONE_PIDFD,
-      .pidfd = (uint64_t)(uintptr_t)&ctx->pidfd,
-      .exit_signal = SIGCHLD,
-  };
-  if (ctx->cgroup_fd >= 0) {
-    args.flags |= CLONE_INTO_CGROUP;
-    args.cgroup = (uint64_t)ctx->cgroup_fd;
-  }
-  long pid = syscall(SYS_clone3, &args, sizeof(args));
-  if (pid < 0) return errno;
-  if (pid == 0) {
-    /* Our copy of the monitor's end would hide the monitor's death from us. */
-    close(ctx->sync_fd);
-    ctx->sync_fd = child->sync;
-    child_main(ctx, child->stdio);
-  }
-  ctx->pid = (pid_t)pid;
-  return 0;
-}
-
 /* Everything from the first operation to the running child. A failing clone3 is reported as the clone operation's. */
 static int set_up(struct context *ctx, struct child_ends *child) {
   const char *problem = check_start_plan(ctx);
@@ -142,15 +115,16 @@ static int set_up(struct context *ctx, struct child_ends *child) {
   int error = plan_run_section(ctx, SECTION_SETUP);
   if (error != 0) return error;
   error = make_stdio(ctx, child);
-  if (error == 0) error = make_sync(ctx, child);
-  if (error == 0) error = make_report(ctx);
+  if (error == 0) error = start_make_sync(ctx, child);
+  if (error == 0) error = start_make_report(ctx);
   if (error != 0) return fail(ctx, error, "cannot make the container's pipes");
-  error = clone_child(ctx, child);
+  error = start_clone_child(ctx, child);
+  trees_close(ctx);
   if (error != 0) ctx->report->failed_op = (int32_t)plan_find(&ctx->plan, OP_CLONE);
   return error;
 }
 
-static void kill_child(struct context *ctx) {
+void start_kill_child(struct context *ctx) {
   if (ctx->pidfd < 0) return;
   siginfo_t info;
   syscall(SYS_pidfd_send_signal, ctx->pidfd, SIGKILL, NULL, 0);
@@ -175,7 +149,7 @@ static int run_parent(struct context *ctx) {
     if (error != 0) fail(ctx, error, "cannot write the pid file");
   }
   if (error != 0) {
-    kill_child(ctx);
+    start_kill_child(ctx);
     if (shared->error == 0) return error;
     ctx->report = shared;
     return shared->error;
@@ -229,7 +203,7 @@ static int send_started(const struct context *ctx, uint32_t id) {
 /* Undoes a failed start. */
 static void abandon(struct context *ctx) {
   char errors[512];
-  kill_child(ctx);
+  start_kill_child(ctx);
   run_cleanup(ctx, errors, sizeof(errors));
   monitor_remove_files(ctx->monitor);
 }

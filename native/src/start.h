@@ -8,4 +8,18 @@
  * run, the monitor's files are gone.
  */
 int start_container(struct context *ctx, uint32_t id);
+
+/* Ends of the pipes and of the socket that belong to the container's first process; -1 where there is none. */
+struct child_ends {
+  int stdio[3];
+  int sync;
+};
+
+/* The socket between the two sides. 0 or an errno, as the next two. */
+int start_make_sync(struct context *ctx, struct child_ends *child);
+/* The page in which the child reports. */
+int start_make_report(struct context *ctx);
+int start_clone_child(struct context *ctx, struct child_ends *child);
+/* Kills and reaps the child, if there is one. */
+void start_kill_child(struct context *ctx);
 #endif

@@ -38,9 +38,13 @@ int tty_send(int socket, int fd) {
 }
 
 ssize_t tty_receive(int socket, int *fd) {
-  union fd_message control = {0};
   char byte;
-  struct iovec data = {&byte, 1};
+  return tty_receive_byte(socket, fd, &byte);
+}
+
+ssize_t tty_receive_byte(int socket, int *fd, char *byte) {
+  union fd_message control = {0};
+  struct iovec data = {byte, 1};
   struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)};
   ssize_t count = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
   if (count <= 0) return count;
@@ -114,16 +118,23 @@ static int become_terminal(int slave) {
   return 0;
 }
 
-int run_pty(struct context *ctx, const struct op_pty *op) {
+static int open_terminal(struct context *ctx, const struct op_pty *op, bool console) {
   int master = -1;
   int slave = -1;
   int error = open_master(ctx, &master);
   if (error == 0) error = open_slave(master, op->uid, &slave);
   if (error == 0 && (op->rows || op->cols)) error = tty_resize(master, op->rows, op->cols);
-  if (error == 0) error = bind_console(ctx, slave);
+  if (error == 0 && console) error = bind_console(ctx, slave);
   if (error == 0) error = become_terminal(slave);
   if (error == 0) error = tty_send(ctx->sync_fd, master);
   close_fd(&slave);
   close_fd(&master);
   return error;
+}
+
+int run_pty(struct context *ctx, const struct op_pty *op) { return open_terminal(ctx, op, true); }
+
+int run_exec_pty(struct context *ctx, const struct op_exec_pty *op) {
+  struct op_pty pty = {.rows = op->rows, .cols = op->cols, .uid = op->uid};
+  return open_terminal(ctx, &pty, false);
 }

@@ -3,7 +3,8 @@
  * Every method rejects with EngineError; its `kind` becomes the HTTP status. JSON results are the Engine API's own shapes.
  */
 import type { Readable, Writable } from 'node:stream';
-import type { CreateRequest } from '../oci/container-config.ts';
+import type { CreateRequest, HostConfig } from '../oci/container-config.ts';
+import type { AuditReport } from './types/audit.ts';
 import type { Explanation } from './types/explain.ts';
 
 export type Filters = ReadonlyMap<string, readonly string[]>;
@@ -79,6 +80,24 @@ export interface ContainersBackend {
   logs(name: string, options: LogsOptions): Promise<{ tty: boolean; stream: Readable }>;
   prune(filters: Filters): Promise<{ ContainersDeleted: string[]; SpaceReclaimed: number }>;
   explain(name: string): Promise<Explanation>;
+  /** What the configuration opens, the worst first. */
+  audit(name: string): Promise<AuditReport>;
+  /** The same for the body of a create, of which nothing is made; fields that create would refuse are looked at too. */
+  auditRequest(request: CreateRequest): Promise<AuditReport>;
+  /** Fields that are absent, null or zero stay as they are. */
+  update(name: string, request: HostConfig): Promise<{ Warnings: string[] }>;
+  /**
+   * One sample a second until `signal` aborts with `stream`, otherwise a single one: with what was a second before in it,
+   * at once with `oneShot`. Resolves when the container was found.
+   */
+  stats(
+    name: string,
+    options: { stream: boolean; oneShot: boolean },
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<JsonObject>>;
+  top(name: string, psArgs: string): Promise<{ Titles: string[]; Processes: string[][] }>;
+  pause(name: string): Promise<void>;
+  unpause(name: string): Promise<void>;
 }
 
 export interface ImagesBackend {

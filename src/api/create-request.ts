@@ -198,6 +198,9 @@ const containerConfig: Fields<ContainerConfig> = {
   Shell: stringOrStrings,
 };
 
+/** `POST /containers/{name}/update`: a HostConfig of which most fields cannot change; which ones is decided by the engine. */
+export const updateRequest: Check<HostConfig> = object<HostConfig>(hostConfig);
+
 /** dockerode repeats the query's parameters in the body. */
 const QUERY_FIELDS = ['name', 'platform'];
 

@@ -4,12 +4,17 @@ import type {
   ContainerSummary,
   CreateRequest,
   CreateResponse,
+  HostConfig,
+  StatsResponse,
+  TopResponse,
   WaitResponse,
 } from '../api/types/container.ts';
+import type { AuditReport } from '../api/types/audit.ts';
 import type { Explanation } from '../api/types/explain.ts';
 import { MULTIPLEXED_STREAM } from '../api/types/frames.ts';
 import { EngineError } from '../errors.ts';
 import { encodeFilters, type FilterMap } from './filters.ts';
+import { jsonLines } from './json.ts';
 import { type Hijacked, readBody, type Transport } from './transport.ts';
 
 export interface AttachParameters {
@@ -116,8 +121,45 @@ export class ContainersClient {
     return { stream: readBody(stream), framed: stream.headers['content-type'] === MULTIPLEXED_STREAM };
   }
 
+  async pause(name: string): Promise<void> {
+    await this.#post(name, 'pause', {});
+  }
+
+  async unpause(name: string): Promise<void> {
+    await this.#post(name, 'unpause', {});
+  }
+
+  /** Fields that are left out stay as they are. */
+  update(name: string, request: HostConfig): Promise<{ Warnings: string[] | null }> {
+    return this.#transport.json('POST', `${path(name)}/update`, { body: request });
+  }
+
+  top(name: string, psArgs: string): Promise<TopResponse> {
+    return this.#transport.json('GET', `${path(name)}/top`, { query: { ps_args: psArgs === '' ? undefined : psArgs } });
+  }
+
+  /** One sample, with that of a second before in it. */
+  stats(name: string): Promise<StatsResponse> {
+    return this.#transport.json('GET', `${path(name)}/stats`, { query: { stream: 'false' } });
+  }
+
+  /** A sample a second, until the container is removed. */
+  async *statsStream(name: string): AsyncGenerator<StatsResponse> {
+    const stream = await this.#transport.stream('GET', `${path(name)}/stats`);
+    yield* jsonLines<StatsResponse>(readBody(stream));
+  }
+
   explain(name: string): Promise<Explanation> {
     return this.#transport.json('GET', `/isle/v1/explain${path(name)}`);
+  }
+
+  audit(name: string): Promise<AuditReport> {
+    return this.#transport.json('GET', `/isle/v1/audit${path(name)}`);
+  }
+
+  /** What an audit would find of a container that was created with this body. */
+  auditRequest(request: CreateRequest): Promise<AuditReport> {
+    return this.#transport.json('POST', '/isle/v1/audit', { body: request });
   }
 
   async #post(name: string, action: string, query: Record<string, string | number | undefined>): Promise<void> {

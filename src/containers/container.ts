@@ -29,8 +29,13 @@ export class Container {
     this.record = record;
   }
 
+  /** Has it processes? A paused one has. */
   get running(): boolean {
-    return this.record.state.status === 'running';
+    return this.record.state.status === 'running' || this.paused;
+  }
+
+  get paused(): boolean {
+    return this.record.state.status === 'paused';
   }
 
   /** Runs one life-cycle change at a time for this container, in the order asked. */

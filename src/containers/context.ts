@@ -1,11 +1,16 @@
 /** What every step of the life cycle works with: the stores, the runtime, the siblings, and the containers in memory. */
 import { join } from 'node:path';
 import { EngineError } from '../errors.ts';
+import { expandCgroupParent } from '../oci/cgroup-parent.ts';
+import type { IdMap } from '../oci/spec/namespaces.ts';
 import type { CgroupBackend } from '../runtime/cgroups/index.ts';
 import type { Launcher } from '../runtime/executor.ts';
+import type { Severity } from '../security/audit/index.ts';
 import type { SnapshotStore } from '../snapshots/store.ts';
+import type { CgroupParents } from './cgroup-parents.ts';
 import type { Container } from './container.ts';
 import type { BridgePort, ContainerEvents, ImageSource } from './ports.ts';
+import type { ContainerRecord } from './record.ts';
 import type { ContainerStore } from './store.ts';
 
 export interface Log {
@@ -20,6 +25,7 @@ export interface ContainersContext {
   readonly cgroups: CgroupBackend;
   /** name of the parent cgroup, such as "isle" */
   readonly cgroupParent: string;
+  readonly cgroupParents: CgroupParents;
   readonly snapshots: SnapshotStore;
   readonly images: ImageSource;
   readonly bridge: BridgePort;
@@ -31,6 +37,10 @@ export interface ContainersContext {
   readonly runDir: string;
   /** The daemon's own bounding set: no container can get more. */
   readonly capBounding: bigint;
+  /** Findings from this severity on refuse a create. */
+  readonly auditRefuse: Severity | 'off';
+  /** Of --userns-remap, for containers that are made from now on; null without it. */
+  readonly idMap: IdMap | null;
   readonly containers: Map<string, Container>;
   /** passwd and group texts of images, by their layers: see users.ts */
   readonly accounts: Map<string, AccountFiles>;
@@ -57,8 +67,13 @@ export function logPath(context: ContainersContext, id: string): string {
   return join(context.dataDir, id, `${id}-json.log`);
 }
 
-export function cgroupPath(context: ContainersContext, id: string): string {
-  return `${context.cgroupParent}/${id}`;
+/** The container's own cgroup, below the parent that was asked for or else the daemon's. */
+export function cgroupPath(
+  context: Pick<ContainersContext, 'cgroupParent'>,
+  { id, hostConfig }: Pick<ContainerRecord, 'id' | 'hostConfig'>,
+): string {
+  const parent = hostConfig.CgroupParent ? expandCgroupParent(hostConfig.CgroupParent) : context.cgroupParent;
+  return `${parent}/${id}`;
 }
 
 /** Full id, then exact name, then unique prefix of an id, as Docker looks a container up. */

@@ -3,14 +3,20 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { EngineError } from '../errors.ts';
-import type { CreateRequest, HostConfig } from '../oci/container-config.ts';
+import type { ContainerConfig, CreateRequest, HostConfig } from '../oci/container-config.ts';
 import { mergeImageConfig } from '../oci/merge.ts';
+import type { IdMap } from '../oci/spec/namespaces.ts';
 import { linuxResources } from '../oci/spec/resources.ts';
 import { validateCreate } from '../oci/validate.ts';
+import { blockDeviceNumber } from '../platform/device-number.ts';
+import { hostId } from '../runtime/plan/namespaces.ts';
 import { resolveCapabilities } from '../security/capabilities.ts';
+import { auditWarnings } from './audit.ts';
+import { checkBinds } from './binds.ts';
 import { Container } from './container.ts';
 import { type ContainersContext, containerDir } from './context.ts';
 import { explainFullDisk } from './disk-full.ts';
+import { donorOf, resolveModes } from './joins.ts';
 import { seccompFor } from './launch-plan.ts';
 import { generateName } from './name-generator.ts';
 import { publish } from './publish.ts';
@@ -32,9 +38,17 @@ function enforcementWarnings(
     bounding: capBounding,
   };
   return [
-    ...cgroups.planContainer(cgroupParent, linuxResources(hostConfig)).warnings,
+    ...cgroups.planContainer(cgroupParent, linuxResources(hostConfig, blockDeviceNumber)).warnings,
     ...(seccompFor(resolveCapabilities(capabilities).names, hostConfig)?.warnings ?? []),
   ];
+}
+
+/** Owners inside to owners on disk. */
+function ownerOf(
+  idMap: IdMap | null | undefined,
+): ((owner: { uid: number; gid: number }) => { uid: number; gid: number }) | undefined {
+  if (!idMap) return undefined;
+  return ({ uid, gid }) => ({ uid: hostId(idMap.uid, uid, 'user id'), gid: hostId(idMap.gid, gid, 'group id') });
 }
 
 /** A valid, free name; throws in Docker's words otherwise. */
@@ -57,13 +71,15 @@ export function checkName(context: ContainersContext, given: string): string {
   return name;
 }
 
-export async function createContainer(
+/** The record that a request makes: the image's values merged in, nothing checked beyond that there is a command. */
+export function draftRecord(
   context: ContainersContext,
-  givenName: string | undefined,
   request: CreateRequest,
-): Promise<{ Id: string; Warnings: string[] }> {
+  { id, name }: { id: string; name: string },
+): ContainerRecord {
   const image = context.images.resolve(request.Image ?? '');
-  const { HostConfig: hostConfig, NetworkingConfig: _networking, ...asked } = request;
+  const { HostConfig: wanted, NetworkingConfig: _networking, ...asked } = request;
+  const hostConfig = resolveModes(context, wanted ?? {});
   const config = mergeImageConfig(asked, image.config.config ?? {});
   const argv = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
   if (argv.length === 0 || argv[0] === '') {
@@ -71,29 +87,14 @@ export async function createContainer(
       hint: 'give a command behind the image, or --entrypoint',
     });
   }
-  const { version, swapAccounting, cpuset } = context.cgroups.layout;
-  const { warnings } = validateCreate(request, {
-    capBounding: context.capBounding,
-    imageVolumes: image.config.config?.Volumes ?? {},
-    cgroupVersion: version,
-    swapAccounting,
-    cpusetCpus: cpuset?.cpus,
-    cpusetMems: cpuset?.mems,
-  });
-  warnings.push(...enforcementWarnings(context, hostConfig ?? {}));
-  if (config.StopSignal !== undefined && config.StopSignal !== '') parseSignal(config.StopSignal);
-  const taken = (name: string) => [...context.containers.values()].some(({ record }) => record.name === name);
-  const name = givenName === undefined || givenName === '' ? generateName(taken) : checkName(context, givenName);
-
-  const id = newId(context);
-  const record: ContainerRecord = {
+  return {
     id,
     name,
     created: formatTimeNs(nowNs()),
     imageId: image.id,
     diffIds: image.diffIds,
-    config: { ...config, Hostname: config.Hostname || defaultHostname(hostConfig ?? {}, id) },
-    hostConfig: hostConfig ?? {},
+    config: { ...config, ...hostNames(context, id, config, hostConfig) },
+    hostConfig,
     argv,
     state: {
       status: 'created',
@@ -107,13 +108,40 @@ export async function createContainer(
     restartCount: 0,
     endpoint: null,
     user: null,
+    idMap: hostConfig.UsernsMode === 'host' ? null : context.idMap,
   };
+}
+
+export async function createContainer(
+  context: ContainersContext,
+  givenName: string | undefined,
+  request: CreateRequest,
+): Promise<{ Id: string; Warnings: string[] }> {
+  const id = newId(context);
+  const record = draftRecord(context, request, { id, name: '' });
+  const { version, swapAccounting, cpuset } = context.cgroups.layout;
+  const { warnings } = validateCreate(request, {
+    capBounding: context.capBounding,
+    imageVolumes: context.images.resolve(record.imageId).config.config?.Volumes ?? {},
+    cgroupVersion: version,
+    swapAccounting,
+    cpusetCpus: cpuset?.cpus,
+    cpusetMems: cpuset?.mems,
+    usernsRemap: context.idMap !== null,
+  });
+  warnings.push(...checkBinds(record.hostConfig), ...enforcementWarnings(context, record.hostConfig));
+  const { StopSignal } = record.config;
+  if (StopSignal !== undefined && StopSignal !== '') parseSignal(StopSignal);
+  const taken = (name: string) => [...context.containers.values()].some((other) => other.record.name === name);
+  record.name = givenName === undefined || givenName === '' ? generateName(taken) : checkName(context, givenName);
+  warnings.push(...auditWarnings(context, record));
+
   const container = new Container(record);
   // The name is taken from here on, so that a second create meanwhile sees it.
   context.containers.set(id, container);
   try {
     mkdirSync(containerDir(context, id), { recursive: true, mode: 0o710 });
-    await context.snapshots.prepare(id, record.diffIds);
+    await context.snapshots.prepare(id, record.diffIds, ownerOf(record.idMap));
     context.store.insert(record);
   } catch (thrown) {
     context.containers.delete(id);
@@ -125,9 +153,17 @@ export async function createContainer(
   return { Id: id, Warnings: warnings };
 }
 
-/** With the host's network comes the host's name, as with Docker: it is what its addresses are known by. */
-function defaultHostname({ NetworkMode }: HostConfig, id: string): string {
-  return NetworkMode === 'host' ? hostname() : id.slice(0, 12);
+/** The name that programs inside will find: of the namespace that they are in. */
+function hostNames(
+  context: ContainersContext,
+  id: string,
+  { Hostname = '', Domainname = '' }: ContainerConfig,
+  { NetworkMode = '', UTSMode }: HostConfig,
+): { Hostname: string; Domainname: string } {
+  const shared = donorOf(context, NetworkMode)?.record.config;
+  if (shared !== undefined) return { Hostname: shared.Hostname ?? '', Domainname: shared.Domainname ?? '' };
+  const isHosts = UTSMode === 'host' || NetworkMode === 'host';
+  return { Hostname: Hostname || (isHosts ? hostname() : id.slice(0, 12)), Domainname };
 }
 
 function newId(context: ContainersContext): string {

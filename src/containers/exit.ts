@@ -15,7 +15,12 @@ const UNKNOWN_EXIT_CODE = 255;
 export function followMonitor(context: ContainersContext, container: Container): void {
   const monitor = container.monitor;
   if (monitor === null) return;
-  monitor.onOom(() => publish(context, container, 'oom'));
+  monitor.onOom(() => {
+    // Docker's word for it: some process of the container was killed, the container may go on.
+    container.record.state.oomKilled = true;
+    writeRecord(context, container.record);
+    publish(context, container, 'oom');
+  });
   const taken = monitor.exit.then((seen) => {
     container.monitor = null;
     // A monitor that was killed says nothing; what it wrote before counts.
@@ -70,8 +75,11 @@ export function writeRecord(context: ContainersContext, record: ContainerRecord)
 }
 
 /** Removes what a monitor that was killed could not; repeating it is harmless. */
-export async function removeCgroups(context: ContainersContext, id: string): Promise<void> {
-  const { cleanup } = context.cgroups.planContainer(cgroupPath(context, id), {});
+export async function removeCgroups(
+  context: ContainersContext,
+  record: Pick<ContainerRecord, 'id' | 'hostConfig'>,
+): Promise<void> {
+  const { cleanup } = context.cgroups.planContainer(cgroupPath(context, record), {});
   await context.launcher.run({ ops: cleanup.map((op): PlanOp => ({ ...op, section: 'setup' })) });
 }
 
@@ -82,7 +90,8 @@ async function cleanAfterMonitor(
   { kept, cleaned }: { kept: boolean; cleaned: boolean },
 ): Promise<void> {
   const { record } = container;
-  if (!cleaned) await removeCgroups(context, record.id);
+  if (!cleaned) await removeCgroups(context, record);
+  await context.cgroupParents.release(context, record);
   if (kept) rmSync(stateDir(context, record.id), { recursive: true, force: true });
   if (record.hostConfig.AutoRemove === true && !container.removing) await removeContainer(context, container);
 }

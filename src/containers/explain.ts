@@ -36,7 +36,7 @@ export async function explainOne(context: ContainersContext, container: Containe
 async function kernelFacts(context: ContainersContext, container: Container, spec: Spec): Promise<KernelFacts | null> {
   const { record } = container;
   if (record.state.pid === 0) return null;
-  return readKernelFacts(record.state.pid, context.cgroups.files(cgroupPath(context, record.id)), {
+  return readKernelFacts(record.state.pid, context.cgroups.files(cgroupPath(context, record)), {
     kernelPaths: [...(spec.linux?.maskedPaths ?? []), ...(spec.linux?.readonlyPaths ?? [])],
     hostLink: record.endpoint?.hostLink,
   });

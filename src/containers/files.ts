@@ -1,8 +1,10 @@
 /** The three files that every container gets from the engine: hosts, hostname and resolv.conf. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { chownSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HostConfig } from '../oci/container-config.ts';
+import { hostId } from '../runtime/plan/namespaces.ts';
 import { type ContainersContext, containerDir } from './context.ts';
+import { donorOf } from './joins.ts';
 import type { ContainerRecord } from './record.ts';
 
 /** /etc/hosts: loopback names, --add-host lines, and the container's own name at its address. */
@@ -43,17 +45,23 @@ export function resolvConfText(hostText: string, hostConfig: HostConfig): string
   return `${lines.join('\n')}\n`;
 }
 
+/** In another container's network its files hold: they name that network's addresses. */
+export function engineFilesDir(context: ContainersContext, record: ContainerRecord): string {
+  return containerDir(context, donorOf(context, record.hostConfig.NetworkMode)?.record.id ?? record.id);
+}
+
 /** Where the three files lie, and where they are mounted. */
 export function engineFiles(context: ContainersContext, record: ContainerRecord): { source: string; target: string }[] {
-  const directory = containerDir(context, record.id);
+  const directory = engineFilesDir(context, record);
   return ['hosts', 'hostname', 'resolv.conf'].map((name) => ({
     source: join(directory, name),
     target: `/etc/${name}`,
   }));
 }
 
-/** Writes the three files anew, as every start does. */
+/** Writes the three files anew, as every start does; with a user namespace its root may change them, too. */
 export function writeEngineFiles(context: ContainersContext, record: ContainerRecord): void {
+  if (donorOf(context, record.hostConfig.NetworkMode) !== undefined) return;
   const directory = containerDir(context, record.id);
   const gateway = record.endpoint?.gateway ?? null;
   const texts = {
@@ -61,7 +69,12 @@ export function writeEngineFiles(context: ContainersContext, record: ContainerRe
     hostname: `${record.config.Hostname ?? ''}\n`,
     'resolv.conf': resolvConfText(readHostResolvConf(), record.hostConfig),
   };
-  for (const [name, text] of Object.entries(texts)) writeFileSync(join(directory, name), text, { mode: 0o644 });
+  const { idMap } = record;
+  for (const [name, text] of Object.entries(texts)) {
+    const path = join(directory, name);
+    writeFileSync(path, text, { mode: 0o644 });
+    if (idMap) chownSync(path, hostId(idMap.uid, 0, 'user id'), hostId(idMap.gid, 0, 'group id'));
+  }
 }
 
 function readHostResolvConf(): string {

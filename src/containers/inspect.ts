@@ -1,15 +1,17 @@
 /** A container in the Engine API's words: `GET /containers/{id}/json`. */
 import { readdirSync } from 'node:fs';
 import type { JsonObject } from '../api/backend.ts';
+import { bindRequests } from '../oci/spec/binds.ts';
 import { DEFAULT_MASKED_PATHS, DEFAULT_READONLY_PATHS } from '../oci/spec/paths.ts';
 import type { Container } from './container.ts';
-import { type ContainersContext, containerDir, logPath } from './context.ts';
+import { type ContainersContext, logPath } from './context.ts';
+import { engineFilesDir } from './files.ts';
 import type { BridgePort } from './ports.ts';
 import type { ContainerRecord, EndpointRecord } from './record.ts';
 
 export function inspectContainer(context: ContainersContext, container: Container): JsonObject {
   const { record } = container;
-  const directory = containerDir(context, record.id);
+  const directory = engineFilesDir(context, record);
   const started = readdirSync(directory).includes('hosts');
   const file = (name: string) => (started ? `${directory}/${name}` : '');
   return {
@@ -43,8 +45,8 @@ function stateJson(container: Container): JsonObject {
   const { state } = container.record;
   return {
     Status: container.removing ? 'removing' : state.status,
-    Running: state.status === 'running',
-    Paused: false,
+    Running: container.running,
+    Paused: container.paused,
     Restarting: false,
     OOMKilled: state.oomKilled,
     Dead: state.status === 'dead',
@@ -85,71 +87,82 @@ function isEmpty(map: object | null | undefined): boolean {
   return Object.keys(map ?? {}).length === 0;
 }
 
+const HOST_CONFIG_DEFAULTS = {
+  Binds: null,
+  ContainerIDFile: '',
+  LogConfig: { Type: 'json-file', Config: {} },
+  NetworkMode: 'default',
+  PortBindings: {},
+  RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
+  AutoRemove: false,
+  VolumeDriver: '',
+  VolumesFrom: null,
+  ConsoleSize: [0, 0],
+  CapAdd: null,
+  CapDrop: null,
+  CgroupnsMode: 'private',
+  Dns: [],
+  DnsOptions: [],
+  DnsSearch: [],
+  ExtraHosts: null,
+  GroupAdd: null,
+  IpcMode: 'private',
+  Cgroup: '',
+  Links: null,
+  OomScoreAdj: 0,
+  PidMode: '',
+  Privileged: false,
+  PublishAllPorts: false,
+  ReadonlyRootfs: false,
+  SecurityOpt: null,
+  UTSMode: '',
+  UsernsMode: '',
+  ShmSize: 67_108_864,
+  Runtime: 'isle',
+  Isolation: '',
+  CpuShares: 0,
+  Memory: 0,
+  NanoCpus: 0,
+  CgroupParent: '',
+  BlkioWeight: 0,
+  BlkioWeightDevice: [],
+  BlkioDeviceReadBps: [],
+  BlkioDeviceWriteBps: [],
+  BlkioDeviceReadIOps: [],
+  BlkioDeviceWriteIOps: [],
+  CpuRealtimePeriod: 0,
+  CpuRealtimeRuntime: 0,
+  CpuPeriod: 0,
+  CpuQuota: 0,
+  CpusetCpus: '',
+  CpusetMems: '',
+  Devices: [],
+  DeviceCgroupRules: null,
+  DeviceRequests: null,
+  MemoryReservation: 0,
+  MemorySwap: 0,
+  MemorySwappiness: null,
+  OomKillDisable: false,
+  PidsLimit: null,
+  Ulimits: [],
+};
+
 /** Defaults stand where nothing was asked, so that a client reads the same fields as from dockerd. */
 function hostConfigJson(record: ContainerRecord): JsonObject {
-  const defaults = {
-    Binds: null,
-    ContainerIDFile: '',
-    LogConfig: { Type: 'json-file', Config: {} },
-    NetworkMode: 'default',
-    PortBindings: {},
-    RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
-    AutoRemove: false,
-    VolumeDriver: '',
-    VolumesFrom: null,
-    ConsoleSize: [0, 0],
-    CapAdd: null,
-    CapDrop: null,
-    CgroupnsMode: 'private',
-    Dns: [],
-    DnsOptions: [],
-    DnsSearch: [],
-    ExtraHosts: null,
-    GroupAdd: null,
-    IpcMode: 'private',
-    Cgroup: '',
-    Links: null,
-    OomScoreAdj: 0,
-    PidMode: '',
-    Privileged: false,
-    PublishAllPorts: false,
-    ReadonlyRootfs: false,
-    SecurityOpt: null,
-    UTSMode: '',
-    UsernsMode: '',
-    ShmSize: 67_108_864,
-    Runtime: 'isle',
-    Isolation: '',
-    CpuShares: 0,
-    Memory: 0,
-    NanoCpus: 0,
-    CgroupParent: '',
-    CpuPeriod: 0,
-    CpuQuota: 0,
-    CpusetCpus: '',
-    CpusetMems: '',
-    Devices: [],
-    DeviceCgroupRules: null,
-    DeviceRequests: null,
-    MemoryReservation: 0,
-    MemorySwap: 0,
-    MemorySwappiness: null,
-    OomKillDisable: false,
-    PidsLimit: null,
-    Ulimits: [],
-    MaskedPaths: record.hostConfig.Privileged ? null : DEFAULT_MASKED_PATHS,
-    ReadonlyPaths: record.hostConfig.Privileged ? null : DEFAULT_READONLY_PATHS,
-  };
   const asked = Object.entries(record.hostConfig).filter(
     ([, value]) => value !== null && value !== undefined && value !== '',
   );
   const { LogConfig, ...rest } = Object.fromEntries(asked) as ContainerRecord['hostConfig'];
+  const ofKernel = record.hostConfig.Privileged
+    ? { MaskedPaths: null, ReadonlyPaths: null }
+    : { MaskedPaths: DEFAULT_MASKED_PATHS, ReadonlyPaths: DEFAULT_READONLY_PATHS };
   const swap = rest.Memory && !rest.MemorySwap ? { MemorySwap: rest.Memory * 2 } : {};
   return {
-    ...defaults,
+    ...HOST_CONFIG_DEFAULTS,
+    ...ofKernel,
     ...rest,
     ...swap,
-    ShmSize: rest.ShmSize || defaults.ShmSize,
+    ShmSize: rest.ShmSize || HOST_CONFIG_DEFAULTS.ShmSize,
     // The command line says -1 for "not asked for".
     MemorySwappiness: rest.MemorySwappiness === -1 ? null : (rest.MemorySwappiness ?? null),
     LogConfig: { Type: LogConfig?.Type || 'json-file', Config: LogConfig?.Config ?? {} },
@@ -157,17 +170,14 @@ function hostConfigJson(record: ContainerRecord): JsonObject {
 }
 
 export function mountsJson(record: ContainerRecord): JsonObject[] {
-  return (record.hostConfig.Binds ?? []).map((bind) => {
-    const [source = '', target = '', mode = ''] = bind.split(':');
-    return {
-      Type: 'bind',
-      Source: source,
-      Destination: target,
-      Mode: mode,
-      RW: !mode.split(',').includes('ro'),
-      Propagation: 'rprivate',
-    };
-  });
+  return bindRequests(record.hostConfig).map(({ source, target, mode, readonly, propagation }) => ({
+    Type: 'bind',
+    Source: source,
+    Destination: target,
+    Mode: mode,
+    RW: readonly === 'no',
+    Propagation: propagation || 'rprivate',
+  }));
 }
 
 export function networkIdOf(record: ContainerRecord, bridge: BridgePort): string {
@@ -203,6 +213,7 @@ export function endpointJson(endpoint: EndpointRecord | null, networkId: string)
 function networkSettingsJson(record: ContainerRecord, bridge: BridgePort): JsonObject {
   const { endpoint } = record;
   const mode = networkModeName(record);
+  const joins = mode.startsWith('container:');
   const id = networkIdOf(record, bridge);
   return {
     Bridge: '',
@@ -222,6 +233,6 @@ function networkSettingsJson(record: ContainerRecord, bridge: BridgePort): JsonO
     IPPrefixLen: endpoint?.prefixLength ?? 0,
     IPv6Gateway: '',
     MacAddress: endpoint?.macAddress ?? '',
-    Networks: { [mode]: endpointJson(endpoint, id) },
+    Networks: joins ? {} : { [mode]: endpointJson(endpoint, id) },
   };
 }

@@ -7,12 +7,16 @@ import type { Mount, Spec } from '../oci/runtime-spec.ts';
 import { parseSecurityOpt } from '../oci/security-opt.ts';
 import { buildSpec } from '../oci/spec/build.ts';
 import { thermalThrottlePaths } from '../oci/spec/paths.ts';
+import { blockDeviceNumber } from '../platform/device-number.ts';
 import { compileStartPlan, type NetworkBatches } from '../runtime/plan/compile.ts';
 import { MONITOR_FLAGS, type Plan } from '../runtime/plan/table.ts';
 import { compileSeccomp, DEFAULT_PROFILE, parseProfile, type SeccompProgram } from '../security/seccomp/index.ts';
+import { bindMounts } from './binds.ts';
 import type { Container } from './container.ts';
 import { type ContainersContext, cgroupPath, logPath, stateDir } from './context.ts';
+import { givenDevices } from './devices.ts';
 import { engineFiles } from './files.ts';
+import { joinedContainers } from './joins.ts';
 import type { ContainerRecord, EndpointRecord, UserRecord } from './record.ts';
 
 const UNCONNECTED: EndpointRecord = {
@@ -30,15 +34,44 @@ const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 /** Which kind of network a container was asked for. */
 export function networkMode({ config, hostConfig }: ContainerRecord): NetworkBatches['mode'] {
   if (config.NetworkDisabled === true || hostConfig.NetworkMode === 'none') return 'none';
+  if (hostConfig.NetworkMode?.startsWith('container:') === true) return 'join';
   return hostConfig.NetworkMode === 'host' ? 'host' : 'bridge';
 }
 
 function networkBatches(context: ContainersContext, record: ContainerRecord): NetworkBatches {
   const mode = networkMode(record);
-  if (mode === 'host') return { mode };
+  if (mode === 'host' || mode === 'join') return { mode };
   if (mode === 'none') return { mode, child: context.bridge.loopbackOnly() };
   // A container that does not run has no address: its plan is shown with one that nobody has.
   return { mode, ...context.bridge.batches(record.endpoint ?? UNCONNECTED) };
+}
+
+/**
+ * What the record asks for, as an OCI spec. The audit calls it at create, when nothing of the container exists and no
+ * other one need run.
+ */
+export function specOf(context: ContainersContext, record: ContainerRecord): Spec {
+  const { config, hostConfig, id } = record;
+  const user = record.user ?? { uid: 0, gid: 0, additionalGids: [], home: '/' };
+  const devices = givenDevices(hostConfig);
+  return buildSpec({
+    id,
+    config,
+    hostConfig,
+    hostname: config.Hostname ?? '',
+    user,
+    argv: record.argv,
+    env: environment(record, user),
+    mounts: givenMounts(context, record, user),
+    hostDevices: devices.nodes,
+    deviceRules: devices.rules,
+    cgroupsPath: cgroupPath(context, record),
+    capBounding: context.capBounding,
+    maskedHostPaths: throttlePaths,
+    blockDevice: blockDeviceNumber,
+    joined: joinedContainers(context, record),
+    idMap: record.idMap ?? null,
+  });
 }
 
 export function buildStart(
@@ -47,21 +80,8 @@ export function buildStart(
   waitAttach: boolean,
 ): { spec: Spec; plan: Plan } {
   const { record } = container;
-  const { config, hostConfig, id } = record;
-  const user = record.user ?? { uid: 0, gid: 0, additionalGids: [], home: '/' };
-  const spec = buildSpec({
-    id,
-    config,
-    hostConfig,
-    hostname: config.Hostname ?? '',
-    user,
-    argv: record.argv,
-    env: environment(record, user),
-    mounts: engineFiles(context, record).map(({ source, target }) => engineFileMount(source, target)),
-    cgroupsPath: cgroupPath(context, id),
-    capBounding: context.capBounding,
-    maskedHostPaths: throttlePaths,
-  });
+  const { hostConfig, id } = record;
+  const spec = specOf(context, record);
   const logged = (hostConfig.LogConfig?.Type ?? '') !== 'none';
   const plan = compileStartPlan({
     spec,
@@ -73,9 +93,18 @@ export function buildStart(
     cgroups: context.cgroups,
     network: networkBatches(context, record),
     ...(container.consoleSize === null ? {} : { consoleSize: container.consoleSize }),
+    init: hostConfig.Init === true,
     seccomp: seccompFor(spec.process?.capabilities?.bounding ?? [], hostConfig),
   });
   return { spec, plan };
+}
+
+/** A file of the user takes the place of the engine's. */
+function givenMounts(context: ContainersContext, record: ContainerRecord, user: UserRecord): Mount[] {
+  const binds = bindMounts(record, user);
+  const taken = new Set(binds.map(({ destination }) => destination));
+  const files = engineFiles(context, record).filter(({ target }) => !taken.has(target));
+  return [...files.map(({ source, target }) => engineFileMount(source, target)), ...binds];
 }
 
 function engineFileMount(source: string, destination: string): Mount {

@@ -77,7 +77,7 @@ function statusText(container: Container): string {
   const { state } = container.record;
   const since = (time: string) => humanDuration((Date.now() - Number(parseTimeNs(time) / 1_000_000n)) / 1000);
   if (container.removing) return 'Removal In Progress';
-  if (state.status === 'running') return `Up ${since(state.startedAt)}`;
+  if (container.running) return `Up ${since(state.startedAt)}${container.paused ? ' (Paused)' : ''}`;
   if (state.status === 'exited') return `Exited (${state.exitCode}) ${since(state.finishedAt)} ago`;
   return state.status === 'dead' ? 'Dead' : 'Created';
 }

@@ -1,11 +1,12 @@
 /** What is kept on disk about one container. Everything else (cgroup path, directories, link names) follows from it. */
 import type { ContainerConfig, HostConfig } from '../oci/container-config.ts';
+import type { IdMap } from '../oci/spec/namespaces.ts';
 
 /**
- * created -> running -> exited -> running ...; any but running -> removing -> gone.
+ * created -> running -> exited -> running ...; running <-> paused; any but these two -> removing -> gone.
  * `dead` is a container whose removal failed half-way: only removal is possible.
  */
-export type Status = 'created' | 'running' | 'exited' | 'removing' | 'dead';
+export type Status = 'created' | 'running' | 'paused' | 'exited' | 'removing' | 'dead';
 
 export interface ContainerState {
   status: Status;
@@ -56,6 +57,8 @@ export interface ContainerRecord {
   endpoint: EndpointRecord | null;
   /** resolved at the last start, from the container's own passwd and group files */
   user: UserRecord | null;
+  /** Chosen at its creation, for life: the files it writes have their owners by it. null: the host's ids. */
+  idMap?: IdMap | null;
 }
 
 export const ZERO_TIME = '0001-01-01T00:00:00Z';

@@ -10,6 +10,12 @@ import { killNow } from './stop.ts';
 export async function removeRequested(context: ContainersContext, container: Container, force: boolean): Promise<void> {
   const { record } = container;
   if (container.running) {
+    if (!force && container.paused) {
+      throw new EngineError(
+        'Conflict',
+        `cannot remove container "/${record.name}": container is paused and must be unpaused first`,
+      );
+    }
     if (!force) {
       throw new EngineError(
         'Conflict',

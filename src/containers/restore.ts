@@ -10,6 +10,7 @@ import { connectMonitor, type MonitorConnection, readExitRecord } from '../runti
 import { Container } from './container.ts';
 import { type ContainersContext, monitorSocket, stateDir } from './context.ts';
 import { followMonitor, recordExit, removeCgroups } from './exit.ts';
+import { isFrozen } from './pause.ts';
 import { formatTimeNs, nowNs, parseTimeNs } from './record.ts';
 import { removeContainer } from './remove.ts';
 import { readStartRecord } from './start-record.ts';
@@ -24,6 +25,10 @@ export async function restoreContainers(context: ContainersContext): Promise<voi
   // Addresses in use are claimed before anything can be started.
   for (const { record } of all) if (record.endpoint !== null) context.bridge.adopt(record.endpoint);
   await Promise.all(all.map((container) => restoreOne(context, container)));
+  await context.cgroupParents.restore(
+    context,
+    all.filter((container) => container.running).map(({ record }) => record),
+  );
   await removeOrphans(context);
 }
 
@@ -33,8 +38,8 @@ async function restoreOne(context: ContainersContext, container: Container): Pro
   const directory = stateDir(context, record.id);
   const began = existsSync(directory);
   const exit = began ? readExitRecord(directory) : null;
-  const ended = record.state.status === 'running' || exit !== null;
-  if (ended || began) await removeCgroups(context, record.id);
+  const ended = container.running || exit !== null;
+  if (ended || began) await removeCgroups(context, record);
   // Without room for it in the database the exit record stays where it is.
   if (ended && !recordExit(context, container, exit)) return;
   await rm(directory, { recursive: true, force: true });
@@ -62,8 +67,8 @@ async function reconnect(context: ContainersContext, container: Container): Prom
   // Nobody is attached any more: a monitor that waited for that goes on.
   container.monitor.go();
   const pid = await initPid(container.monitor, stateDir(context, record.id));
-  const wasRunning = record.state.status === 'running';
-  record.state.status = 'running';
+  const wasRunning = container.running;
+  record.state.status = isFrozen(context, record) ? 'paused' : 'running';
   record.state.pid = pid;
   if (!wasRunning) record.state.startedAt = formatTimeNs(nowNs());
   if (parseTimeNs(record.state.startedAt) === 0n) record.state.startedAt = formatTimeNs(nowNs());
@@ -112,7 +117,7 @@ async function removeOrphans(context: ContainersContext): Promise<void> {
         context.log.warn({ container: id }, 'a container runs that the database does not know; it is left alone');
         continue;
       }
-      await removeCgroups(context, id);
+      await removeCgroups(context, { id, hostConfig: {} });
       await rm(join(directory, id), { recursive: true, force: true });
     }
   }

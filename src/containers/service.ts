@@ -8,24 +8,30 @@ import type {
   LogsOptions,
   WaitCondition,
 } from '../api/backend.ts';
+import type { AuditReport } from '../api/types/audit.ts';
 import type { Explanation } from '../api/types/explain.ts';
 import { EngineError } from '../errors.ts';
-import type { CreateRequest } from '../oci/container-config.ts';
+import type { CreateRequest, HostConfig } from '../oci/container-config.ts';
 import { LiveAttachment } from './attachment.ts';
+import { auditReport } from './audit.ts';
 import { type Container, type ExitStatus } from './container.ts';
 import { type ContainersContext, findContainer, monitorSocket } from './context.ts';
-import { checkName, createContainer } from './create.ts';
+import { checkName, createContainer, draftRecord } from './create.ts';
 import { explainOne } from './explain.ts';
 import { inspectContainer } from './inspect.ts';
 import { hasLabel } from './list-filters.ts';
 import { listContainers, type ListOptions } from './list.ts';
 import { logStream } from './logging/stream.ts';
+import { pauseContainer, unpauseContainer } from './pause.ts';
 import { publish } from './publish.ts';
 import { removeRequested } from './remove.ts';
 import { restoreContainers } from './restore.ts';
 import { sizesJson, writtenBytes } from './size.ts';
 import { startContainer } from './start.ts';
+import { containerStats, type StatsOptions } from './stats.ts';
 import { killContainer, killNow, stopContainer } from './stop.ts';
+import { listProcesses } from './top.ts';
+import { updateContainer } from './update.ts';
 
 type StopOptions = { signal: string | undefined; timeoutS: number | undefined };
 
@@ -128,6 +134,10 @@ export class ContainerService implements ContainersBackend {
   async attach(name: string, options: AttachOptions): Promise<Attachment> {
     const container = this.#find(name);
     const { config } = container.record;
+    if (container.paused) {
+      const what = `container ${container.record.id} is paused`;
+      throw new EngineError('Conflict', `${what}, unpause the container before attach`);
+    }
     const streams = {
       stdin: options.stream && options.stdin && config.OpenStdin === true,
       stdout: options.stdout,
@@ -197,6 +207,38 @@ export class ContainerService implements ContainersBackend {
 
   async explain(name: string): Promise<Explanation> {
     return explainOne(this.context, this.#find(name));
+  }
+
+  async audit(name: string): Promise<AuditReport> {
+    return auditReport(this.context, this.#find(name).record, false);
+  }
+
+  async auditRequest(request: CreateRequest): Promise<AuditReport> {
+    // Nothing is made; the id only stands in paths that nobody sees.
+    return auditReport(this.context, draftRecord(this.context, request, { id: '0'.repeat(64), name: '' }), true);
+  }
+
+  async update(name: string, request: HostConfig): Promise<{ Warnings: string[] }> {
+    const container = this.#find(name);
+    return container.exclusive(() => updateContainer(this.context, container, request));
+  }
+
+  async stats(name: string, options: StatsOptions, signal: AbortSignal): Promise<AsyncIterable<JsonObject>> {
+    return containerStats(this.context, this.#find(name), options, signal);
+  }
+
+  async top(name: string, psArgs: string): Promise<{ Titles: string[]; Processes: string[][] }> {
+    return listProcesses(this.context, this.#find(name), psArgs);
+  }
+
+  async pause(name: string): Promise<void> {
+    const container = this.#find(name);
+    return container.exclusive(() => pauseContainer(this.context, container));
+  }
+
+  async unpause(name: string): Promise<void> {
+    const container = this.#find(name);
+    return container.exclusive(() => unpauseContainer(this.context, container));
   }
 
   #find(name: string): Container {

@@ -3,11 +3,13 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { EngineError, toEngineError } from '../errors.ts';
 import { LAUNCHER_GONE, type Started } from '../runtime/executor.ts';
 import { connectMonitor } from '../runtime/monitor.ts';
+import { createSources } from './binds.ts';
 import type { Container } from './container.ts';
 import { type ContainersContext, monitorSocket, stateDir } from './context.ts';
 import { explainFullDisk } from './disk-full.ts';
 import { followMonitor, writeRecord } from './exit.ts';
 import { writeEngineFiles } from './files.ts';
+import { checkJoins } from './joins.ts';
 import { buildStart, networkMode } from './launch-plan.ts';
 import { publish } from './publish.ts';
 import { formatTimeNs, ZERO_TIME } from './record.ts';
@@ -21,6 +23,7 @@ const SIGKILL = 9;
 /** Starts a container that does not run; NotModified when it does. A failed start leaves it as it was, with the reason. */
 export async function startContainer(context: ContainersContext, container: Container): Promise<void> {
   const { record } = container;
+  if (container.paused) throw new EngineError('Conflict', 'cannot start a paused container, try unpause instead');
   if (container.running) throw new EngineError('NotModified', `container ${record.name} is already started`);
   // The last monitor's cleanup comes first; it may remove the container.
   await container.monitorGone;
@@ -41,13 +44,16 @@ export async function startContainer(context: ContainersContext, container: Cont
 
 async function launch(context: ContainersContext, container: Container): Promise<void> {
   const { record } = container;
+  checkJoins(context, record);
   record.user = await resolveContainerUser(context, record);
   if (networkMode(record) === 'bridge') record.endpoint = context.bridge.connect();
   mkdirSync(stateDir(context, record.id), { recursive: true, mode: 0o700 });
   writeStartRecord(context, record);
   const waitAttach = container.pendingAttachments.size > 0;
   writeEngineFiles(context, record);
+  createSources(record);
   const { plan } = buildStart(context, container, waitAttach);
+  await context.cgroupParents.prepare(context, record);
   const started = await context.launcher.start(plan);
   try {
     await takeOver(context, container, started);
@@ -97,6 +103,7 @@ async function recordFailedStart(context: ContainersContext, container: Containe
   // Output that will never come: the client sees its end instead of waiting.
   for (const attachment of container.pendingAttachments) attachment.finish();
   container.pendingAttachments.clear();
+  await context.cgroupParents.release(context, record);
   record.state.exitCode = exitCode;
   record.state.error = toEngineError(error).message;
   // With auto-remove, the end of one that was killed again has removed it.

@@ -2,6 +2,7 @@
 import { EngineError } from '../errors.ts';
 import type { Container } from './container.ts';
 import type { ContainersContext } from './context.ts';
+import { thaw } from './pause.ts';
 import { publish } from './publish.ts';
 import { parseSignal } from './signals.ts';
 
@@ -35,6 +36,8 @@ export async function stopContainer(
   const exited = container.nextExit(timeoutS < 0 ? Number.POSITIVE_INFINITY : timeoutS * 1000);
   await signalContainer(container, signo);
   publish(context, container, 'kill', { signal: String(signo) });
+  // A frozen process receives nothing but SIGKILL.
+  await thaw(context, container);
   if (!(await exited)) await killNow(context, container);
   await container.monitorGone;
   publish(context, container, 'stop');
@@ -57,6 +60,8 @@ export async function killContainer(
   }
   await signalContainer(container, signo);
   publish(context, container, 'kill', { signal: String(signo) });
+  // As dockerd: the signal that stops it must reach it; any other waits for the unpause.
+  if (signo === parseSignal(record.config.StopSignal || 'SIGTERM')) await thaw(context, container);
 }
 
 /** Kills a running container and waits for its end; one that does not run is left as it is. */
@@ -65,6 +70,8 @@ export async function killNow(context: ContainersContext, container: Container):
   const exited = container.nextExit(KILL_PATIENCE_MS);
   await signalContainer(container, SIGKILL);
   publish(context, container, 'kill', { signal: String(SIGKILL) });
+  // Under v1's freezer even SIGKILL waits; under the unified hierarchy the process is dead already.
+  if (context.cgroups.layout.unified === null) await thaw(context, container);
   if (!(await exited)) {
     throw new EngineError(
       'System',

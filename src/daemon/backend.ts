@@ -31,7 +31,8 @@ function systemBackend(parts: BackendParts): SystemBackend {
       const all = [...containers.context.containers.values()];
       const running = all.filter((container) => container.running).length;
       const imageList = await images.list({ all: true, digests: false, sharedSize: false, filters: new Map() });
-      const counts = { running, stopped: all.length - running, images: imageList.length };
+      const paused = all.filter((container) => container.paused).length;
+      const counts = { running: running - paused, paused, stopped: all.length - running, images: imageList.length };
       return infoJson(parts.config, parts.engineId, counts, parts.cgroups.layout.version);
     },
     events: (options, signal) => parts.events.subscribe(options, signal),

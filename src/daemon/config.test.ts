@@ -14,6 +14,8 @@ describe('parseConfig', () => {
       bip: undefined,
       cgroupParent: 'isle',
       logLevel: 'info',
+      auditRefuse: 'off',
+      usernsRemap: undefined,
       programDir: '/opt/isle',
     });
   });
@@ -32,6 +34,7 @@ describe('parseConfig', () => {
     [['--cgroup-parent', '../up'], /--cgroup-parent: give a name/],
     [['--bip', '10.0.0.0/24'], /network's own or its broadcast/],
     [['--log-level', 'loud'], /--log-level: choose one of/],
+    [['--audit-refuse', 'hihg'], /--audit-refuse: choose one of critical, high, medium, low, info, off/],
     [['--nonsense'], /Unknown option '--nonsense'/],
     [['word'], /Unexpected argument 'word'/],
   ];

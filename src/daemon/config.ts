@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { EngineError } from '../errors.ts';
 import { parseSubnet } from '../networks/ipam/allocator.ts';
+import { SEVERITIES, type Severity } from '../security/audit/index.ts';
 
 export interface DaemonConfig {
   dataRoot: string;
@@ -14,6 +15,10 @@ export interface DaemonConfig {
   bip: string | undefined;
   cgroupParent: string;
   logLevel: string;
+  /** Creates with an audit finding of this severity or above are refused. */
+  auditRefuse: Severity | 'off';
+  /** `default`, `user` or `user:group`; undefined: containers have the host's ids */
+  usernsRemap: string | undefined;
   /** where islet and hello lie */
   programDir: string;
 }
@@ -30,6 +35,10 @@ Options:
       --bridge NAME          the default network's bridge (default isle0)
       --bip CIDR             the bridge's address and subnet, such as 172.17.0.1/16
       --cgroup-parent NAME   parent of the containers' cgroups (default isle)
+      --audit-refuse LEVEL   refuse creates with an audit finding of critical, high, medium, low, info
+                             or above (default off)
+      --userns-remap USER    map the containers' ids to those of USER[:GROUP] in /etc/subuid and
+                             /etc/subgid, or of 'default'
   -l, --log-level LEVEL      debug, info, warn, error, fatal (default info)
   -D, --debug                the same as --log-level debug
       --islet PATH           the islet program (default: beside this program's own files)
@@ -45,6 +54,8 @@ const OPTIONS = {
   bridge: { type: 'string' },
   bip: { type: 'string' },
   'cgroup-parent': { type: 'string' },
+  'audit-refuse': { type: 'string' },
+  'userns-remap': { type: 'string' },
   'log-level': { type: 'string', short: 'l' },
   debug: { type: 'boolean', short: 'D' },
   islet: { type: 'string' },
@@ -80,6 +91,7 @@ export function parseConfig(argv: string[], programDir: string): DaemonConfig | 
   const logLevel = values.debug === true ? 'debug' : (values['log-level'] ?? 'info');
   if (!LEVELS.includes(logLevel)) invalid('log-level', logLevel, `choose one of ${LEVELS.join(', ')}`);
   if (values.bip !== undefined) parseSubnet(values.bip);
+  const auditRefuse = parseAuditRefuse(values['audit-refuse'] ?? 'off');
   return {
     dataRoot: resolve(values['data-root'] ?? '/var/lib/isle'),
     execRoot,
@@ -89,8 +101,17 @@ export function parseConfig(argv: string[], programDir: string): DaemonConfig | 
     bip: values.bip,
     cgroupParent,
     logLevel,
+    auditRefuse,
+    usernsRemap: values['userns-remap'],
     programDir: values.islet === undefined ? programDir : resolve(values.islet, '..'),
   };
+}
+
+function parseAuditRefuse(value: string): Severity | 'off' {
+  const levels = [...SEVERITIES, 'off'] as const;
+  return (
+    levels.find((level) => level === value) ?? invalid('audit-refuse', value, `choose one of ${levels.join(', ')}`)
+  );
 }
 
 function readFlags(argv: string[]) {

@@ -6,6 +6,7 @@ import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
 import { closeApiServer, createApiServer } from '../api/server.ts';
+import { CgroupParents } from '../containers/cgroup-parents.ts';
 import type { ContainersContext } from '../containers/context.ts';
 import { ContainerService } from '../containers/service.ts';
 import { ContainerStore } from '../containers/store.ts';
@@ -24,6 +25,7 @@ import type { DaemonConfig } from './config.ts';
 import { EventBus } from './events.ts';
 import { awaitOldLauncher, lockRoots, noteLauncher } from './lock.ts';
 import { ENGINE_VERSION } from './system.ts';
+import { readIdMap } from './userns.ts';
 
 export interface RunningDaemon {
   /** Stops answering; containers run on. */
@@ -62,8 +64,9 @@ async function startParts(config: DaemonConfig, log: DaemonLog): Promise<Running
   const islet = join(config.programDir, 'islet');
   const launcher = await startLauncher(config, log, islet);
   started.defer(() => launcher.close());
-  const cgroups = createCgroupBackend(readCgroupLayout());
-  await launcher.run({ ops: cgroups.planRoot(config.cgroupParent) });
+  await launcher.run({ ops: createCgroupBackend(readCgroupLayout()).planRoot(config.cgroupParent) });
+  // Which files containers will have shows in the parent that there is now.
+  const cgroups = createCgroupBackend(readCgroupLayout(config.cgroupParent));
   const bridge = await BridgeNetwork.open({ name: config.bridge, bip: config.bip, launcher, database });
   const events = new EventBus();
   const parts = { config, log, database, reserve, launcher, cgroups, bridge, events, containersDir, runDir, islet };
@@ -165,6 +168,7 @@ async function openContainers(parts: Parts): Promise<{ containers: ContainerServ
     launcher: parts.launcher,
     cgroups: parts.cgroups,
     cgroupParent: config.cgroupParent,
+    cgroupParents: new CgroupParents(database),
     snapshots,
     images,
     bridge: parts.bridge,
@@ -173,6 +177,8 @@ async function openContainers(parts: Parts): Promise<{ containers: ContainerServ
     dataDir: parts.containersDir,
     runDir: parts.runDir,
     capBounding: ownBoundingSet(),
+    auditRefuse: config.auditRefuse,
+    idMap: readIdMap(config.usernsRemap),
     containers: new Map(),
     accounts: new Map(),
   };

@@ -45,6 +45,7 @@ export function versionJson(): JsonObject {
 
 export interface Counts {
   running: number;
+  paused: number;
   stopped: number;
   images: number;
 }
@@ -52,9 +53,9 @@ export interface Counts {
 export function infoJson(config: DaemonConfig, engineId: string, counts: Counts, cgroupVersion: 1 | 2): JsonObject {
   return {
     ID: engineId,
-    Containers: counts.running + counts.stopped,
+    Containers: counts.running + counts.paused + counts.stopped,
     ContainersRunning: counts.running,
-    ContainersPaused: 0,
+    ContainersPaused: counts.paused,
     ContainersStopped: counts.stopped,
     Images: counts.images,
     Driver: 'overlay2',
@@ -108,7 +109,11 @@ export function infoJson(config: DaemonConfig, engineId: string, counts: Counts,
     LiveRestoreEnabled: true,
     Isolation: '',
     InitBinary: '',
-    SecurityOptions: ['name=seccomp,profile=builtin', 'name=cgroupns'],
+    SecurityOptions: [
+      'name=seccomp,profile=builtin',
+      'name=cgroupns',
+      ...(config.usernsRemap === undefined ? [] : ['name=userns']),
+    ],
     Warnings: null,
   };
 }

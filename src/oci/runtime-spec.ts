@@ -64,6 +64,11 @@ export interface Mount {
   /** `bind`, `tmpfs`, `proc`, `cgroup` ...; a mount whose options hold `bind` or `rbind` is a bind mount whatever its type. */
   type?: string;
   source?: string;
+  /** With the option idmap (or ridmap for the whole tree): how owners on disk appear in the container; containerID is the id on disk. */
+  uidMappings?: IdMapping[];
+  gidMappings?: IdMapping[];
+  /** isle's own: the mount namespace that `source` is in, another container's. */
+  sourceNamespace?: string;
   /** fstab options; isle also understands LXC's `create=file` on a bind mount whose target is a file that may be missing. */
   options?: string[];
 }
@@ -76,8 +81,17 @@ export interface Namespace {
   path?: string;
 }
 
+/** `size` ids from containerID on are those from hostID on. */
+export interface IdMapping {
+  containerID: number;
+  hostID: number;
+  size: number;
+}
+
 export interface Device {
   path: string;
+  /** isle's own: where the host has it, if elsewhere; asked for in a user namespace, where no node can be made. */
+  hostPath?: string;
   type: 'c' | 'b' | 'p';
   major: number;
   minor: number;
@@ -109,6 +123,9 @@ export interface LinuxMemory {
   swappiness?: number;
   /** cgroup v1 only */
   disableOOMKiller?: boolean;
+  /** bytes; kernels since 5.4 ignore both */
+  kernel?: number;
+  kernelTCP?: number;
 }
 
 export interface LinuxCpu {
@@ -117,8 +134,36 @@ export interface LinuxCpu {
   quota?: number;
   /** microseconds */
   period?: number;
+  /** microseconds of unused time that may be saved up for later periods */
+  burst?: number;
+  /** cgroup v1 only: microseconds of real-time scheduling in a real-time period */
+  realtimeRuntime?: number;
+  realtimePeriod?: number;
   cpus?: string;
   mems?: string;
+  /** 1: run only when nothing else wants the CPU (SCHED_IDLE) */
+  idle?: number;
+}
+
+export interface BlockDeviceNumber {
+  major: number;
+  minor: number;
+}
+
+/** Bytes or operations a second. */
+export interface ThrottleRate extends BlockDeviceNumber {
+  rate: number;
+}
+
+export interface LinuxBlockIO {
+  /** 10 to 1000 */
+  weight?: number;
+  leafWeight?: number;
+  weightDevice?: (BlockDeviceNumber & { weight?: number; leafWeight?: number })[];
+  throttleReadBpsDevice?: ThrottleRate[];
+  throttleWriteBpsDevice?: ThrottleRate[];
+  throttleReadIOPSDevice?: ThrottleRate[];
+  throttleWriteIOPSDevice?: ThrottleRate[];
 }
 
 export interface LinuxResources {
@@ -127,6 +172,13 @@ export interface LinuxResources {
   cpu?: LinuxCpu;
   /** limit 0 or below is no limit */
   pids?: { limit: number };
+  blockIO?: LinuxBlockIO;
+  /** pageSize as in the kernel's file names, such as `2MB`; limit in bytes */
+  hugepageLimits?: { pageSize: string; limit: number }[];
+  network?: { classID?: number; priorities?: { name: string; priority: number }[] };
+  rdma?: Record<string, { hcaHandles?: number; hcaObjects?: number }>;
+  /** Files of the cgroup2 directory and what is written to them. */
+  unified?: Record<string, string>;
 }
 
 export interface Linux {
@@ -134,7 +186,12 @@ export interface Linux {
   devices?: Device[];
   cgroupsPath?: string;
   resources?: LinuxResources;
+  /** What `private`, `shared` ... the root mount is made at the end. */
   rootfsPropagation?: string;
+  uidMappings?: IdMapping[];
+  gidMappings?: IdMapping[];
+  /** Of a new time namespace, by clock (`monotonic`, `boottime`). */
+  timeOffsets?: Record<string, { secs?: number; nanosecs?: number }>;
   maskedPaths?: string[];
   readonlyPaths?: string[];
   sysctl?: Record<string, string>;

@@ -18,19 +18,33 @@ export function sysctlPath(name: string): string {
   return `/proc/sys/${name.replaceAll('.', '/')}`;
 }
 
+/** Which namespaces are the host's: what is set there would be set for all. */
+export interface HostNamespaces {
+  network: boolean;
+  ipc: boolean;
+  uts: boolean;
+}
+
 /** Throws InvalidParameter for a name that is none, or whose value is the whole host's. */
-export function checkSysctl(name: string, hostNetwork: boolean): void {
+export function checkSysctl(name: string, host: HostNamespaces): void {
   const parts = sysctlPath(name).split('/').slice(1);
   if (!/^[\w./:@-]+$/.test(name) || parts.includes('')) {
     throw new EngineError('InvalidParameter', `invalid sysctl name: ${JSON.stringify(name)}`);
   }
-  if (IPC_SYSCTLS.has(name) || name.startsWith('fs.mqueue.')) return;
-  if (!name.startsWith('net.')) {
+  const dotted = parts.slice(2).join('.');
+  const namespace = namespaceOfSysctl(dotted);
+  if (namespace === undefined) {
     throw new EngineError('InvalidParameter', `sysctl "${name}" is not in a separate kernel namespace`, {
-      hint: 'it would change the host: set it there',
+      hint: dotted === 'kernel.hostname' ? 'use --hostname' : 'it would change the host: set it there',
     });
   }
-  if (hostNetwork) {
-    throw new EngineError('InvalidParameter', `sysctl "${name}" not allowed in host network namespace`);
+  if (host[namespace]) {
+    throw new EngineError('InvalidParameter', `sysctl "${name}" not allowed in host ${namespace} namespace`);
   }
+}
+
+function namespaceOfSysctl(name: string): keyof HostNamespaces | undefined {
+  if (IPC_SYSCTLS.has(name) || name.startsWith('fs.mqueue.')) return 'ipc';
+  if (name === 'kernel.domainname') return 'uts';
+  return name.startsWith('net.') ? 'network' : undefined;
 }

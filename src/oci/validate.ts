@@ -7,6 +7,7 @@ import { resolveCapabilities } from '../security/capabilities.ts';
 import { parseProfile } from '../security/seccomp/index.ts';
 import type { CreateRequest, HostConfig } from './container-config.ts';
 import { parseSecurityOpt } from './security-opt.ts';
+import { checkDevices } from './validate/devices.ts';
 import { applyRules, CONFIG_RULES, HOST_CONFIG_RULES } from './validate/fields.ts';
 import { checkKernel } from './validate/kernel.ts';
 import {
@@ -16,6 +17,7 @@ import {
   checkNetwork,
   checkRestart,
   checkRuntime,
+  checkUserNamespace,
 } from './validate/modes.ts';
 import { checkProcess } from './validate/process.ts';
 import { checkResources } from './validate/resources.ts';
@@ -31,6 +33,8 @@ export interface CreateFacts {
   cgroupVersion?: 1 | 2 | undefined;
   swapAccounting?: boolean | undefined;
   ipv4Forwarding?: boolean | undefined;
+  /** Does the daemon run with --userns-remap? */
+  usernsRemap?: boolean | undefined;
 }
 
 /** Throws InvalidParameter or NotImplemented; the warnings are for the client, in the order of finding. */
@@ -57,11 +61,13 @@ export function validateCreate(request: CreateRequest, facts: CreateFacts): { wa
     ...imageVolumeWarnings(Object.keys(facts.imageVolumes ?? {}), hostConfig),
   ];
   checkProcess(request);
-  checkNamespaceModes(hostConfig);
+  checkNamespaceModes(request, hostConfig);
+  checkUserNamespace(hostConfig, facts.usernsRemap === true);
   checkRestart(hostConfig);
   checkLogging(hostConfig);
   checkRuntime(hostConfig);
   checkNameFiles(hostConfig);
+  checkDevices(hostConfig);
   checkKernel(hostConfig);
   checkSecurityOpt(hostConfig);
   warnings.push(...capabilityWarnings(hostConfig, facts.capBounding));
@@ -78,22 +84,21 @@ function checkSecurityOpt(hostConfig: HostConfig): void {
 }
 
 function capabilityWarnings(hostConfig: HostConfig, bounding: bigint): string[] {
-  const privileged = hostConfig.Privileged === true;
   const { warnings } = resolveCapabilities({
     add: hostConfig.CapAdd ?? [],
     drop: hostConfig.CapDrop ?? [],
-    privileged,
+    privileged: hostConfig.Privileged === true,
     bounding,
   });
-  if (!privileged) return warnings;
-  return [
-    ...warnings,
-    "HostConfig.Privileged: every device may be used, but isle makes no nodes of the host's devices in /dev yet; make them with mknod.",
-  ];
+  return warnings;
 }
 
-function imageVolumeWarnings(paths: readonly string[], { Tmpfs, Mounts }: HostConfig): string[] {
-  const covered = new Set([...Object.keys(Tmpfs ?? {}), ...(Mounts ?? []).map((request) => request?.Target)]);
+function imageVolumeWarnings(paths: readonly string[], { Tmpfs, Mounts, Binds }: HostConfig): string[] {
+  const covered = new Set([
+    ...Object.keys(Tmpfs ?? {}),
+    ...(Mounts ?? []).map((request) => request?.Target),
+    ...(Binds ?? []).map((bind) => bind.split(':')[1]),
+  ]);
   return paths
     .filter((path) => !covered.has(path))
     .map(

@@ -15,6 +15,11 @@ export interface LayerRecord {
   sizeBytes: number;
 }
 
+interface Owner {
+  uid: number;
+  gid: number;
+}
+
 interface IndexedLayer extends LayerRecord {
   rootOpaque: boolean;
 }
@@ -151,9 +156,14 @@ export class SnapshotStore {
   /**
    * Makes the writable directories of a container on top of these layers, the base layer first as in an image's
    * config. Rejects with NotFound for a missing layer and Conflict when the container has a snapshot. Synchronous
-   * inside: a few directories cost less than trips through the thread pool.
+   * inside: a few directories cost less than trips through the thread pool. `ownerOnDisk` maps owners of the container to
+   * owners of its writable directory, for a container with a user namespace.
    */
-  async prepare(containerId: string, diffIds: readonly string[]): Promise<OverlayMount> {
+  async prepare(
+    containerId: string,
+    diffIds: readonly string[],
+    ownerOnDisk: (owner: Owner) => Owner = (owner) => owner,
+  ): Promise<OverlayMount> {
     const directory = this.#containerPath(containerId);
     if (this.#containers.has(containerId))
       throw new EngineError('Conflict', `container ${containerId} has a snapshot already`);
@@ -164,7 +174,8 @@ export class SnapshotStore {
       mkdirSync(directory, { mode: 0o700 });
       for (const name of ['upper', 'work', 'merged']) mkdirSync(join(directory, name), { mode: 0o755 });
       // The root directory that the container sees is the upper one.
-      chownSync(join(directory, 'upper'), top.uid, top.gid);
+      const { uid, gid } = ownerOnDisk(top);
+      chownSync(join(directory, 'upper'), uid, gid);
       chmodSync(join(directory, 'upper'), top.mode & 0o7777);
       writeFileSync(join(directory, 'layers'), `${keys.join('\n')}\n`);
     } catch (error) {

@@ -30,6 +30,14 @@ export interface Running extends AsyncDisposable {
 
 const SIGNALS: Partial<Record<NodeJS.Signals, number>> = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15 };
 
+/**
+ * How long to wait for something that takes `ms` at most on a machine. The lane that emulates one sets ISLE_TEST_PATIENCE,
+ * by how many times slower it may be.
+ */
+export function patient(ms: number): number {
+  return ms * Number(process.env['ISLE_TEST_PATIENCE'] ?? 1);
+}
+
 export function start(
   command: string,
   args: readonly string[],
@@ -77,7 +85,7 @@ async function untilMatch(
   stdout: () => string,
   stderr: () => string,
 ): Promise<RegExpExecArray> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + patient(30_000);
   let ended = false;
   const markEnd = (): void => void (ended = true);
   finished.then(markEnd, markEnd);
@@ -94,7 +102,7 @@ async function untilMatch(
 
 /** Runs it to its end; a time-out rejects. */
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Finished> {
-  const timeoutMs = options.timeoutMs ?? 60_000;
+  const timeoutMs = patient(options.timeoutMs ?? 60_000);
   await using running = start(command, args, options);
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
@@ -116,7 +124,7 @@ export async function eventually<T>(
   ask: () => T | null | Promise<T | null>,
   timeoutMs = 15_000,
 ): Promise<T> {
-  const deadline = Date.now() + timeoutMs;
+  const deadline = Date.now() + patient(timeoutMs);
   for (;;) {
     const answer = await ask();
     if (answer !== null) return answer;

@@ -5,7 +5,7 @@ import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { eventually, type Finished, type Running, type RunOptions, run, start } from './command.ts';
+import { eventually, type Finished, patient, type Running, type RunOptions, run, start } from './command.ts';
 import { findDocker } from './docker.ts';
 import { claimInstance, type Instance, mountDataRoot, releaseInstance, scrub } from './instance.ts';
 import { leftovers } from './leftovers.ts';
@@ -206,7 +206,7 @@ class Daemon implements TestDaemon {
     let killed = false;
     const late = setTimeout(() => {
       killed = this.#child?.kill('SIGKILL') ?? false;
-    }, STOP_TIMEOUT_MS);
+    }, patient(STOP_TIMEOUT_MS));
     await this.#end('SIGTERM');
     clearTimeout(late);
     if (killed) throw new Error(`isled did not end within ${STOP_TIMEOUT_MS} ms of SIGTERM`);

@@ -1,6 +1,6 @@
 /** The same program built with AddressSanitizer and UBSan: its ways of life, and input that is broken on purpose. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
@@ -11,6 +11,7 @@ import { before, it } from 'node:test';
 import { connectMonitor } from '../../src/runtime/monitor.ts';
 import { encodePlan } from '../../src/runtime/encode.ts';
 import { ANSWER, encodeFrame, type Frame, FrameDecoder, REQUEST } from '../../src/runtime/launcher-frames.ts';
+import { MOUNT_ATTR } from '../../src/runtime/plan/constants.ts';
 import { op } from '../../src/runtime/plan/op.ts';
 import { MONITOR_FLAGS, type PlanOp } from '../../src/runtime/plan/table.ts';
 import { buildSanitized, collect, ISLET_ASAN, IsletBox, payloads } from '../fixtures/islet-box.ts';
@@ -176,4 +177,67 @@ it('drops clients that send nonsense and goes on serving the others', async () =
   await container.events.signal(0);
   await Promise.all([container.events.signal(9), container.end(), ...clients]);
   await proper.closed;
+});
+
+it('makes user namespaces and holds trees for them', async () => {
+  await using box = await IsletBox.open(ISLET_ASAN);
+  const map = '0 200000 1000\n';
+  const held = {
+    nsPath: '/proc/self/ns/mnt',
+    source: '/etc',
+    recursive: 0,
+    attrs: MOUNT_ATTR.rdonly,
+    propagation: 0n,
+    uidMap: map,
+    gidMap: map,
+  };
+  const setup = [
+    op('setup', 'mounts', 'holdTree', { slot: 2, ...held }),
+    op('setup', 'mounts', 'holdTree', { slot: 0, ...held, nsPath: '', recursive: 1, uidMap: '', gidMap: '' }),
+  ];
+  const mounts = [
+    op('child', 'mounts', 'mountHeld', { slot: 2, target: '/mapped/etc', createTarget: 1 }),
+    op('child', 'mounts', 'mountHeld', { slot: 0, target: '/plain', createTarget: 1 }),
+  ];
+  const ran = await box.run({
+    argv: ['sh', '-c', 'stat -c %u /mapped/etc/passwd /plain/passwd; exit 7'],
+    setup,
+    mounts,
+  });
+  assert.equal(ran.stdout, '200000\n0\n');
+  assert.equal(ran.exit.exitCode, 7);
+  const inUserNamespace = [
+    op('setup', 'user namespace', 'userNs', { uidMap: map, gidMap: map }),
+    op('setup', 'user namespace', 'stdioOwner', { uid: 200_000, gid: 200_000 }),
+    op('setup', 'namespaces', 'joinPid', { path: '/proc/self/ns/pid' }),
+  ];
+  const late = [op('child', 'user', 'setGid', { gid: 0 }), op('child', 'user', 'setUid', { uid: 0 })];
+  const mapped = await box.run({ argv: ['cat', '/proc/self/uid_map'], setup: inUserNamespace, late });
+  assert.match(mapped.stdout, /^\s*0\s+200000\s+1000$/m);
+  const offsets = [op('setup', 'namespaces', 'timeOffsets', { offsets: Buffer.from('monotonic 1000 0\n') })];
+  const shifted = await box.run({ argv: ['cat', '/proc/self/timens_offsets'], setup: offsets });
+  assert.match(shifted.stdout, /^monotonic\s+1000\s+0$/m);
+  const failing: PlanOp[][] = [
+    [op('setup', 'user namespace', 'userNs', { uidMap: 'nonsense', gidMap: map })],
+    [op('setup', 'rootfs', 'idmapOver', { path: '/etc' })],
+    [op('setup', 'rootfs', 'holdRoot', {})],
+    [op('setup', 'mounts', 'holdTree', { slot: 99_999, ...held })],
+    [op('setup', 'mounts', 'holdTree', { slot: 0, ...held, source: '/nosuch' })],
+    [op('setup', 'namespaces', 'joinPid', { path: '/proc/self/ns/uts' })],
+  ];
+  for (const broken of failing)
+    await assert.rejects(box.start({ argv: ['true'], setup: broken }), { name: 'PlanError' });
+});
+
+it('starts, signals and reaps as an init', () => {
+  const init = (script: string) =>
+    spawnSync(ISLET_ASAN, ['--', 'sh', '-c', script], { argv0: '/sbin/docker-init', encoding: 'utf8' });
+  const ended = init('(sleep 0.05 &); kill -USR2 $PPID; sleep 0.2; echo alive; exit 7');
+  assert.deepEqual(
+    [ended.status, ended.stdout, ended.stderr],
+    [128 + 12, '', ''],
+    'the signal came back to the program',
+  );
+  assert.deepEqual([init('exit 7').status, init('exit 7').stderr], [7, '']);
+  assert.equal(spawnSync(ISLET_ASAN, ['--', 'no-such'], { argv0: '/sbin/docker-init' }).status, 127);
 });

@@ -1,5 +1,7 @@
 import type { Route } from '../router.ts';
+import { AUDIT_ROUTES } from './audit.ts';
 import { CONTAINER_STREAM_ROUTES } from './container-streams.ts';
+import { CONTAINER_LIVE_ROUTES } from './container-live.ts';
 import { CONTAINER_ROUTES } from './containers.ts';
 import { EXPLAIN_ROUTES } from './explain.ts';
 import { IMAGE_ROUTES } from './images.ts';
@@ -13,9 +15,11 @@ export const ROUTES: readonly Route[] = [
   ...SYSTEM_ROUTES,
   ...CONTAINER_ROUTES,
   ...CONTAINER_STREAM_ROUTES,
+  ...CONTAINER_LIVE_ROUTES,
   ...IMAGE_ROUTES,
   ...NETWORK_ROUTES,
   ...EXPLAIN_ROUTES,
+  ...AUDIT_ROUTES,
   ...SWARM_ROUTES,
   ...UNIMPLEMENTED_ROUTES,
 ];

@@ -4,13 +4,8 @@ import type { Call } from '../call.ts';
 import type { Route } from '../router.ts';
 
 const OPERATIONS: Record<string, string> = {
-  'GET /containers/{name}/top': 'list the processes of a container',
   'GET /containers/{name}/changes': 'list the changes of a container’s file system',
   'GET /containers/{name}/export': 'export a container',
-  'GET /containers/{name}/stats': 'give statistics of a container',
-  'POST /containers/{name}/update': 'change the limits of a container',
-  'POST /containers/{name}/pause': 'pause a container',
-  'POST /containers/{name}/unpause': 'unpause a container',
   'GET /containers/{name}/attach/ws': 'attach through a WebSocket',
   'HEAD /containers/{name}/archive': 'look at a path in a container',
   'GET /containers/{name}/archive': 'copy from a container',

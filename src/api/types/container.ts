@@ -65,3 +65,27 @@ export interface ContainerInspect {
   Config: ContainerConfig;
   HostConfig: HostConfig;
 }
+
+/** `GET /containers/{name}/top` */
+export interface TopResponse {
+  Titles: string[];
+  Processes: string[][] | null;
+}
+
+export interface CpuStats {
+  cpu_usage: { total_usage: number };
+  system_cpu_usage?: number;
+  online_cpus?: number;
+}
+
+/** `GET /containers/{name}/stats`: the figures that the CLI shows. A container that does not run has none. */
+export interface StatsResponse {
+  id: string;
+  name: string;
+  cpu_stats: CpuStats;
+  precpu_stats: CpuStats;
+  memory_stats: { usage?: number; limit?: number; stats?: Record<string, number> };
+  pids_stats: { current?: number };
+  blkio_stats: { io_service_bytes_recursive?: { op: string; value: number }[] | null };
+  networks?: Record<string, { rx_bytes: number; tx_bytes: number }>;
+}

@@ -38,6 +38,7 @@ export const ARGUMENTS = {
   one: { min: 1, max: 1 },
   two: { min: 2, max: 2 },
   atMostOne: { min: 0, max: 1 },
+  oneOrTwo: { min: 1, max: 2 },
   some: { min: 1, max: Number.POSITIVE_INFINITY },
 } as const;
 

@@ -56,6 +56,12 @@ const CONTAINER: readonly CommandEntry[] = [
     summary: 'List containers',
     load: () => import('./container/ls.ts'),
   },
+  {
+    verb: 'pause',
+    short: 'pause',
+    summary: 'Pause all processes within one or more containers',
+    load: () => import('./container/pause.ts'),
+  },
   { verb: 'rename', short: 'rename', summary: 'Rename a container', load: () => import('./container/rename.ts') },
   {
     verb: 'restart',
@@ -77,11 +83,35 @@ const CONTAINER: readonly CommandEntry[] = [
     load: () => import('./container/start.ts'),
   },
   {
+    verb: 'stats',
+    short: 'stats',
+    summary: 'Display a live stream of container(s) resource usage statistics',
+    load: () => import('./container/stats.ts'),
+  },
+  {
     verb: 'stop',
     short: 'stop',
     common: true,
     summary: 'Stop one or more running containers',
     load: () => import('./container/stop.ts'),
+  },
+  {
+    verb: 'top',
+    short: 'top',
+    summary: 'Display the running processes of a container',
+    load: () => import('./container/top.ts'),
+  },
+  {
+    verb: 'unpause',
+    short: 'unpause',
+    summary: 'Unpause all processes within one or more containers',
+    load: () => import('./container/unpause.ts'),
+  },
+  {
+    verb: 'update',
+    short: 'update',
+    summary: 'Update configuration of one or more containers',
+    load: () => import('./container/update.ts'),
   },
   {
     verb: 'wait',
@@ -134,6 +164,13 @@ const IMAGE: readonly CommandEntry[] = [
 ].map((entry) => ({ ...entry, noun: 'image' as const }));
 
 const SYSTEM: readonly CommandEntry[] = [
+  {
+    verb: 'audit',
+    short: 'audit',
+    common: true,
+    summary: "Find the ways out that a container's configuration opens",
+    load: () => import('./system/audit.ts'),
+  },
   {
     noun: 'system',
     verb: 'events',

@@ -1,5 +1,6 @@
 /** The kinds of flags that commands declare. Each call gives one row of a command's flag table. */
-import type { Flag, FlagOptions } from './flag.ts';
+import { type Flag, type FlagOptions, FlagValueError } from './flag.ts';
+import { messages } from '../format/messages.ts';
 import {
   parseBool,
   parseBytes,
@@ -30,6 +31,19 @@ export const flag = {
   string(options: FlagOptions<string>): Flag<string> {
     const defaultText = options.initial === undefined ? '' : JSON.stringify(options.initial);
     return single('string', '', (text) => text, { defaultText, ...options });
+  },
+
+  /** One of these words; `initial` is required, because there is no empty choice. */
+  choice<const T extends string>(
+    choices: readonly T[],
+    options: FlagOptions<NoInfer<T>> & { initial: NoInfer<T> },
+  ): Flag<T> {
+    const parse = (text: string): T => {
+      const found = choices.find((choice) => choice === text);
+      if (found === undefined) throw new FlagValueError(messages.notAChoice(choices));
+      return found;
+    };
+    return single('string', options.initial, parse, { defaultText: JSON.stringify(options.initial), ...options });
   },
 
   int(options: FlagOptions<number | undefined>): Flag<number | undefined> {

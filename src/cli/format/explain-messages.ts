@@ -21,5 +21,9 @@ export const explainMessages = {
   planSummary:
     'The engine turns all of the above into this flat list of system calls. A small C program executes it, step by step, and nothing else.',
   planSection: (section: string) => SECTIONS[section] ?? '',
+  differences: (count: number, same: number) =>
+    `${count} ${count === 1 ? 'fact differs' : 'facts differ'}, ${same} ${same === 1 ? 'says' : 'say'} the same of both.`,
+  noDifference: (same: number) => `✓ Nothing differs: all ${same} facts say the same of both.`,
+  notThere: '(nothing)',
   legend: '✓ enforced as asked   ✗ not enforced   · cannot be read back',
 } as const;

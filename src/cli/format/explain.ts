@@ -1,12 +1,10 @@
 import type { ExplainLayer, Explanation, Fact } from '../../api/types/explain.ts';
+import { INDENT, indent, joinCells, pageWidth } from './columns.ts';
 import { explainMessages as words } from './explain-messages.ts';
 import type { Style } from './style.ts';
 import { displayWidth, wrap } from './table.ts';
 import { shortId } from './units.ts';
 
-const MAX_WIDTH = 120;
-const MIN_WIDTH = 60;
-const INDENT = 4;
 /** Longest name of a fact that gets a column of its own; longer ones are broken. */
 const NAME_MAX = 24;
 /** A fact with a taller cell is shown with its values below each other. */
@@ -27,7 +25,7 @@ export interface ExplainOptions {
 /** An explanation as a page: a verdict, then layer by layer what was asked, what the kernel enforces and where that was read. */
 export function renderExplanation(original: Explanation, options: ExplainOptions): string {
   const explanation = options.truncate ? shortenIds(original) : original;
-  const page = { ...options, width: Math.min(MAX_WIDTH, Math.max(MIN_WIDTH, options.width)) };
+  const page = { ...options, width: pageWidth(options.width) };
   const sections = [
     header(explanation, page),
     ...explanation.layers.map((layer, at) => renderLayer(layer, at + 1, explanation, page)),
@@ -136,26 +134,6 @@ function stackCells(
   );
 }
 
-/** Puts wrapped cells beside each other. Colours are put on after padding, so that they do not count as width. */
-function joinCells(
-  cells: readonly string[][],
-  columns: readonly number[],
-  colors: readonly ((text: string) => string)[],
-): string[] {
-  const height = Math.max(...cells.map((cell) => cell.length));
-  return Array.from({ length: height }, (_line, row) =>
-    cells
-      .map((cell, at) => {
-        const text = cell[row] ?? '';
-        const isLast = at === cells.length - 1;
-        const padding = isLast ? '' : ' '.repeat(Math.max(0, (columns[at] ?? 0) - displayWidth(text)) + 2);
-        return (colors[at]?.(text) ?? text) + padding;
-      })
-      .join('')
-      .trimEnd(),
-  );
-}
-
 function renderPlan(plan: Explanation['plan'], { style, width }: ExplainOptions): string {
   const lines = [style.accent(words.planTitle(plan.length)), ...indent(wrap(words.planSummary, width - INDENT))];
   let section = '';
@@ -173,8 +151,4 @@ function renderPlan(plan: Explanation['plan'], { style, width }: ExplainOptions)
     lines.push(...more.map((line) => `${' '.repeat(INDENT + 20)}${line}`));
   }
   return lines.join('\n');
-}
-
-function indent(lines: readonly string[]): string[] {
-  return lines.map((line) => (line === '' ? '' : ' '.repeat(INDENT) + line));
 }

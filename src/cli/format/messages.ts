@@ -45,12 +45,20 @@ export const messages = {
   unknownUlimit: (name: string) => `invalid ulimit type: ${name}`,
   ulimitSoftAboveHard: (soft: number, hard: number) =>
     `ulimit soft limit must be less than or equal to hard limit: ${soft} > ${hard}`,
+  notAChoice: (choices: readonly string[]) => `must be one of ${choices.join(', ')}`,
   badFilter: 'bad format of filter (expected name=value)',
   badEnvironment: (text: string) => `invalid environment variable: ${text}`,
+  badMount: (text: string) => `invalid mount: ${text}`,
   badLabel: (text: string) => `invalid label '${text}': empty name`,
   badStream: 'valid streams are STDIN, STDOUT and STDERR',
   badTime: (text: string) =>
     `invalid value for a time: ${quote(text)} (use 2013-01-02T13:23:37Z, seconds since 1970, or a duration such as 42m)`,
+
+  // --- explain and audit ---
+  diffNeedsTwo: '--diff compares two containers: give both',
+  explainTakesOne: 'explain takes one container or image; with --diff two containers',
+  auditNeedsOne: 'give a container, or --request with a file',
+  notJson: (path: string, reason: string) => `${path} is not the JSON body of a create: ${reason}`,
 
   // --- run and create ---
   openFile: (path: string, reason: string) => `open ${path}: ${reason}`,
@@ -77,7 +85,16 @@ export const messages = {
   forcedExit: 'got 3 SIGTERM/SIGINTs, forcefully exiting\n',
   sigProxyFailed: (signal: string, reason: string) => `cannot pass ${signal} on to the container: ${reason}\n`,
 
+  badDevicePath: (text: string) => `bad format for device path: ${text}`,
+  badWeightDevice: (text: string) => `bad format: ${text}`,
+  badBytesRate: (text: string) =>
+    `invalid rate for device: ${text}. The correct format is <device-path>:<number>[<unit>]. Number must be a positive integer. Unit is optional and can be kb, mb, or gb`,
+  badIORate: (text: string) =>
+    `invalid rate for device: ${text}. The correct format is <device-path>:<number>. Number must be a positive integer`,
+
   // --- other commands ---
+  nothingToUpdate: 'you must provide one or more flags when using this command',
+  statsAllNamed: 'specify either container names, or --all to show all of them',
   emptyName: 'neither old nor new names may be empty',
   noSuchObject: (name: string) => `no such object: ${name}`,
   badInspectType: (type: string) => `${quote(type)} is not a valid value for --type: use container or image`,

@@ -40,12 +40,12 @@ export function displayWidth(text: string): number {
   return width;
 }
 
-/** Rows as lines, each ended by a newline. Rows may differ in length. */
-export function formatTable(rows: readonly (readonly string[])[]): string {
+/** Rows as lines, each ended by a newline. Rows may differ in length. No column is narrower than `minimum`. */
+export function formatTable(rows: readonly (readonly string[])[], minimum: number = COLUMN_MIN): string {
   const widths: number[] = [];
   for (const row of rows) {
     for (const [column, cell] of row.slice(0, -1).entries()) {
-      widths[column] = Math.max(widths[column] ?? COLUMN_MIN, displayWidth(cell) + COLUMN_GAP);
+      widths[column] = Math.max(widths[column] ?? minimum, displayWidth(cell) + COLUMN_GAP);
     }
   }
   let text = '';

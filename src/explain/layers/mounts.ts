@@ -22,7 +22,8 @@ const WHY: Readonly<Record<string, string>> = {
 
 const isBind = (mount: Mount): boolean =>
   mount.type === 'bind' || (mount.options ?? []).some((option) => /^r?bind$/.test(option));
-const flagsOf = (mount: Mount): string[] => CHECKED.filter((flag) => (mount.options ?? []).includes(flag));
+const flagsOf = (mount: Mount): string[] =>
+  CHECKED.filter((flag) => (mount.options ?? []).some((option) => option === flag || option === `r${flag}`));
 
 function describe(mount: Mount): string {
   const what = isBind(mount) ? `${mount.source ?? '?'} of the host` : (mount.type ?? 'none');

@@ -1,4 +1,5 @@
 import type { ExplainLayer, Fact } from '../../api/types/explain.ts';
+import type { IdMapping } from '../../oci/runtime-spec.ts';
 import { type Enforced, fact, listed, said, same } from '../fact.ts';
 import { parseStatus } from '../proc.ts';
 import type { KernelFacts, LayerInput } from '../types.ts';
@@ -25,12 +26,25 @@ function idEnforced(
   };
 }
 
-function mapFact(kernel: KernelFacts | null, wantsOwn: boolean): Fact {
+/** /proc shows ids as the host sees them. */
+function seenAs(id: number, ranges: readonly IdMapping[] = []): number {
+  const range = ranges.find(({ containerID, size }) => id >= containerID && id < containerID + size);
+  return range === undefined ? id : range.hostID + id - range.containerID;
+}
+
+function rangesText(ranges: readonly IdMapping[]): string {
+  const words = ranges.map(
+    ({ containerID, hostID, size }) => `${containerID}-${containerID + size - 1} are ${hostID}-${hostID + size - 1}`,
+  );
+  return words.length === 0 ? '' : `: ${words.join(', ')}`;
+}
+
+function mapFact(kernel: KernelFacts | null, wantsOwn: boolean, asked: readonly IdMapping[]): Fact {
   const map = kernel && said(kernel.uidMap, (text) => text.trim());
   const isWhole = map === null ? null : WHOLE_RANGE.test(map);
   return fact(
     'user id map',
-    wantsOwn ? 'mapped to other ids of the host' : "the host's ids",
+    wantsOwn ? `mapped to other ids of the host${rangesText(asked)}` : "the host's ids",
     kernel && {
       text: isWhole === null ? null : isWhole ? "the host's ids" : `mapped: ${map?.replace(/\s+/g, ' ') ?? ''}`,
       source: kernel.uidMap.path,
@@ -75,6 +89,7 @@ export function userLayer({ spec, kernel }: LayerInput): ExplainLayer {
   const user = spec.process?.user ?? { uid: 0, gid: 0 };
   const status = kernel === null ? new Map<string, string>() : parseStatus(kernel.status);
   const ownUsers = spec.linux?.namespaces?.some((namespace) => namespace.type === 'user') ?? false;
+  const gids = spec.linux?.gidMappings;
   const startedAsRoot = user.uid === 0;
   const wantsNoNew = spec.process?.noNewPrivileges === true ? 'yes' : 'no';
   const noNew = status.get('NoNewPrivs');
@@ -88,7 +103,7 @@ export function userLayer({ spec, kernel }: LayerInput): ExplainLayer {
       fact(
         'user id',
         String(user.uid),
-        kernel && idEnforced(kernel, status, 'Uid', user.uid, startedAsRoot),
+        kernel && idEnforced(kernel, status, 'Uid', seenAs(user.uid, spec.linux?.uidMappings), startedAsRoot),
         user.uid === 0
           ? "Root, the default of most images. Running as another user (-u) takes most of the next layer's power away as well."
           : 'Not root: no capability works unless a program brings it.',
@@ -96,11 +111,16 @@ export function userLayer({ spec, kernel }: LayerInput): ExplainLayer {
       fact(
         'group id',
         String(user.gid),
-        kernel && idEnforced(kernel, status, 'Gid', user.gid, startedAsRoot),
+        kernel && idEnforced(kernel, status, 'Gid', seenAs(user.gid, gids), startedAsRoot),
         'The group that new files belong to.',
       ),
-      groupsFact(kernel, status, user.additionalGids ?? [], startedAsRoot),
-      mapFact(kernel, ownUsers),
+      groupsFact(
+        kernel,
+        status,
+        (user.additionalGids ?? []).map((gid) => seenAs(gid, gids)),
+        startedAsRoot,
+      ),
+      mapFact(kernel, ownUsers, spec.linux?.uidMappings ?? []),
       fact(
         'no new privileges',
         wantsNoNew,

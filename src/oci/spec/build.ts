@@ -4,12 +4,13 @@
  */
 import { resolveCapabilities } from '../../security/capabilities.ts';
 import type { ContainerConfig, HostConfig } from '../container-config.ts';
-import type { Capabilities, Device, Linux, Mount, Namespace, Process, Spec } from '../runtime-spec.ts';
+import type { Capabilities, Device, DeviceRule, Linux, Mount, Process, Spec } from '../runtime-spec.ts';
 import { parseSecurityOpt } from '../security-opt.ts';
-import { DEFAULT_DEVICES } from './devices.ts';
+import { withDefaultDevices } from './devices.ts';
 import { containerMounts } from './mounts.ts';
+import { type IdMap, type JoinedContainers, namespaces } from './namespaces.ts';
 import { DEFAULT_MASKED_PATHS, DEFAULT_READONLY_PATHS } from './paths.ts';
-import { linuxResources, rlimits } from './resources.ts';
+import { type BlockDeviceLookup, linuxResources, rlimits } from './resources.ts';
 
 export interface SpecInput {
   id: string;
@@ -28,26 +29,38 @@ export interface SpecInput {
   capBounding: bigint;
   /** More paths to mask: the `thermalThrottlePaths` that the host has. */
   maskedHostPaths?: readonly string[];
-  /** A privileged container's device nodes beside the default ones. */
+  /** The device nodes that were asked for, beside the default ones: `--device`, or all of a privileged container. */
   hostDevices?: readonly Device[];
+  /** For the limits of single disks. */
+  blockDevice?: BlockDeviceLookup;
+  /** What may be done with them, behind the default rules. */
+  deviceRules?: readonly DeviceRule[];
+  joined?: JoinedContainers;
+  /** null or left out: no user namespace of its own */
+  idMap?: IdMap | null;
 }
 
 const OCI_VERSION = '1.2.1';
-/** Docker grants these without a capability, in a network namespace of the container's own only. */
-const NETWORK_SYSCTLS: Record<string, string> = {
-  'net.ipv4.ip_unprivileged_port_start': '0',
-  'net.ipv4.ping_group_range': '0 2147483647',
-};
+/**
+ * Docker grants these without a capability, in a network namespace of the container's own only. The kernel takes no group
+ * that is not mapped.
+ */
+function networkSysctls(idMap: IdMap | null): Record<string, string> {
+  const last =
+    idMap === null ? 2 ** 31 - 1 : Math.max(...idMap.gid.map(({ containerID, size }) => containerID + size - 1));
+  return { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': `0 ${last}` };
+}
 
 export function buildSpec(input: SpecInput): Spec {
   const { config, hostConfig } = input;
+  const hasUts = hostConfig.UTSMode !== 'host';
   return {
     ociVersion: OCI_VERSION,
-    hostname: input.hostname,
-    ...(config.Domainname ? { domainname: config.Domainname } : {}),
+    ...(hasUts ? { hostname: input.hostname } : {}),
+    ...(hasUts && config.Domainname ? { domainname: config.Domainname } : {}),
     root: { path: 'rootfs', ...(hostConfig.ReadonlyRootfs === true ? { readonly: true } : {}) },
     process: processOf(input),
-    mounts: containerMounts(hostConfig, input.mounts),
+    mounts: containerMounts(hostConfig, input.mounts, input.joined?.ipc),
     linux: linuxOf(input),
     ...(hostConfig.Annotations ? { annotations: hostConfig.Annotations } : {}),
   };
@@ -81,24 +94,19 @@ function capabilities(hostConfig: HostConfig, uid: number, bounding: bigint): Ca
   return uid === 0 ? { bounding: names, effective: names, permitted: names } : { bounding: names };
 }
 
-function namespaces(hostConfig: HostConfig): Namespace[] {
-  const result: Namespace[] = [{ type: 'mount' }, { type: 'uts' }, { type: 'pid' }, { type: 'ipc' }];
-  if (hostConfig.NetworkMode !== 'host') result.push({ type: 'network' });
-  if (hostConfig.CgroupnsMode !== 'host') result.push({ type: 'cgroup' });
-  return result;
-}
-
 function linuxOf(input: SpecInput): Linux {
-  const { hostConfig } = input;
+  const { hostConfig, joined = {}, idMap = null } = input;
   const privileged = hostConfig.Privileged === true;
-  const ownNetwork = hostConfig.NetworkMode !== 'host';
+  const ownNetwork = hostConfig.NetworkMode !== 'host' && joined.network === undefined;
+  const resources = linuxResources(hostConfig, input.blockDevice);
   const masked = [...DEFAULT_MASKED_PATHS, ...(input.maskedHostPaths ?? [])];
   return {
-    namespaces: namespaces(hostConfig),
-    devices: [...DEFAULT_DEVICES, ...(privileged ? (input.hostDevices ?? []) : [])],
+    namespaces: namespaces(hostConfig, joined, idMap),
+    ...(idMap === null ? {} : { uidMappings: idMap.uid, gidMappings: idMap.gid }),
+    devices: withDefaultDevices(input.hostDevices ?? []),
     cgroupsPath: input.cgroupsPath,
-    resources: linuxResources(hostConfig),
-    sysctl: { ...(ownNetwork ? NETWORK_SYSCTLS : {}), ...hostConfig.Sysctls },
+    resources: { ...resources, devices: [...(resources.devices ?? []), ...(input.deviceRules ?? [])] },
+    sysctl: { ...(ownNetwork ? networkSysctls(idMap) : {}), ...hostConfig.Sysctls },
     // An explicit list takes the default's place, also an empty one: that is how `systempaths=unconfined` arrives.
     maskedPaths: hostConfig.MaskedPaths ?? (privileged ? [] : masked),
     readonlyPaths: hostConfig.ReadonlyPaths ?? (privileged ? [] : [...DEFAULT_READONLY_PATHS]),

@@ -15,6 +15,11 @@ export const DEFAULT_DEVICES: readonly Device[] = [
   charDevice('/dev/tty', 5, 0),
 ];
 
+/** The later of two devices at one path wins: the user may put another one in a default one's place. */
+export function withDefaultDevices(more: readonly Device[]): Device[] {
+  return [...new Map([...DEFAULT_DEVICES, ...more].map((device) => [device.path, device])).values()];
+}
+
 const rule = (major: number, minor?: number): DeviceRule => ({
   allow: true,
   type: 'c',

@@ -2,6 +2,7 @@
 import { posix } from 'node:path';
 import type { HostConfig } from '../container-config.ts';
 import type { Mount } from '../runtime-spec.ts';
+import { sharedShm } from './namespaces.ts';
 import { tmpfsMounts } from './tmpfs.ts';
 
 const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
@@ -42,14 +43,16 @@ const withoutOption = (entry: Mount, option: string): Mount => ({
  * `given` are bind mounts (the engine's files among them). A mount of the user takes the place of Docker's own at the
  * same path, and one on /dev of everything below it.
  */
-export function containerMounts(hostConfig: HostConfig, given: readonly Mount[]): Mount[] {
+export function containerMounts(hostConfig: HostConfig, given: readonly Mount[], ipcPid?: number): Mount[] {
+  const shm = sharedShm(hostConfig, ipcPid);
   const asked = [...given, ...tmpfsMounts(hostConfig)].sort((a, b) => depth(a.destination) - depth(b.destination));
   const taken = new Set(asked.map(({ destination }) => posix.normalize(destination)));
   const kept = defaultMounts(hostConfig.ShmSize || DEFAULT_SHM_BYTES).filter(({ destination }) => {
     if (taken.has(destination) || (taken.has('/dev') && destination.startsWith('/dev/'))) return false;
     return !(destination === '/dev/shm' && hostConfig.IpcMode === 'none');
   });
-  return [...kept.map((entry) => adapt(entry, hostConfig)), ...asked.map((entry) => adaptAsked(entry, hostConfig))];
+  const own = kept.map((entry) => (entry.destination === '/dev/shm' ? (shm ?? entry) : entry));
+  return [...own.map((entry) => adapt(entry, hostConfig)), ...asked.map((entry) => adaptAsked(entry, hostConfig))];
 }
 
 function adapt(entry: Mount, hostConfig: HostConfig): Mount {

@@ -1,6 +1,9 @@
 /** HostConfig's limits as the spec has them. Only what was asked for appears: an absent field leaves the kernel's default. */
-import type { HostConfig, Ulimit } from '../container-config.ts';
+import { EngineError } from '../../errors.ts';
+import type { HostConfig, ThrottleDevice, Ulimit } from '../container-config.ts';
 import {
+  type BlockDeviceNumber,
+  type LinuxBlockIO,
   type LinuxCpu,
   type LinuxMemory,
   type LinuxResources,
@@ -39,18 +42,45 @@ function cpu(hostConfig: HostConfig): LinuxCpu | undefined {
   if (CpuQuota !== 0) result.quota = CpuQuota;
   if (CpusetCpus !== '') result.cpus = CpusetCpus;
   if (CpusetMems !== '') result.mems = CpusetMems;
+  if (hostConfig.CpuRealtimePeriod) result.realtimePeriod = hostConfig.CpuRealtimePeriod;
+  if (hostConfig.CpuRealtimeRuntime) result.realtimeRuntime = hostConfig.CpuRealtimeRuntime;
   return Object.keys(result).length > 0 ? result : undefined;
 }
 
-export function linuxResources(hostConfig: HostConfig): LinuxResources {
+/** The numbers of the block device at a path of the host. Throws InvalidParameter where there is none. */
+export type BlockDeviceLookup = (path: string) => BlockDeviceNumber;
+
+const noLookup: BlockDeviceLookup = (path) => {
+  throw new EngineError('System', `no device can be looked up here: ${path}`);
+};
+
+function blockIO(hostConfig: HostConfig, lookUp: BlockDeviceLookup): LinuxBlockIO | undefined {
+  const { BlkioWeight = 0 } = hostConfig;
+  const rates = (devices: readonly ThrottleDevice[] | null | undefined) =>
+    (devices ?? []).map(({ Path, Rate }) => ({ ...lookUp(Path), rate: Rate }));
+  const lists = {
+    weightDevice: (hostConfig.BlkioWeightDevice ?? []).map(({ Path, Weight }) => ({ ...lookUp(Path), weight: Weight })),
+    throttleReadBpsDevice: rates(hostConfig.BlkioDeviceReadBps),
+    throttleWriteBpsDevice: rates(hostConfig.BlkioDeviceWriteBps),
+    throttleReadIOPSDevice: rates(hostConfig.BlkioDeviceReadIOps),
+    throttleWriteIOPSDevice: rates(hostConfig.BlkioDeviceWriteIOps),
+  };
+  const asked = Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0));
+  const result: LinuxBlockIO = { ...(BlkioWeight > 0 ? { weight: BlkioWeight } : {}), ...asked };
+  return Object.keys(result).length > 0 ? result : undefined;
+}
+
+export function linuxResources(hostConfig: HostConfig, lookUp: BlockDeviceLookup = noLookup): LinuxResources {
   const memoryLimits = memory(hostConfig);
   const cpuLimits = cpu(hostConfig);
   const pids = hostConfig.PidsLimit ?? 0;
+  const blockLimits = blockIO(hostConfig, lookUp);
   return {
     devices: [...(hostConfig.Privileged === true ? ALL_DEVICES : DEFAULT_DEVICE_RULES)],
     ...(memoryLimits === undefined ? {} : { memory: memoryLimits }),
     ...(cpuLimits === undefined ? {} : { cpu: cpuLimits }),
     ...(pids > 0 ? { pids: { limit: pids } } : {}),
+    ...(blockLimits === undefined ? {} : { blockIO: blockLimits }),
   };
 }
 

@@ -20,8 +20,6 @@ const refused = (shape: Shape, wayOut: string): Rule => ({ shape, refuse: wayOut
 const warned = (shape: Shape, warning: string): Rule => ({ shape, warn: warning });
 
 const NO_VOLUMES = 'copy the data into the image; isle has no volumes yet';
-const NO_BLKIO = 'leave it out; isle does not limit block I/O yet';
-const NO_DEVICES = 'leave it out; isle gives a container the default devices only (or all, with --privileged)';
 const NO_PORTS = 'reach the container at its own address from this host; isle publishes no ports yet';
 const WINDOWS = 'it exists on Windows only and was ignored';
 const NO_KMEM = 'kernels since 5.4 ignore limits of kernel memory, so it has no effect; use the memory limit';
@@ -29,22 +27,22 @@ const NO_KMEM = 'kernels since 5.4 ignore limits of kernel memory, so it has no 
 export const HOST_CONFIG_RULES: Record<keyof HostConfig, Rule> = {
   CpuShares: honoured('int'),
   Memory: honoured('int'),
-  CgroupParent: refused('string', "start isled with --cgroup-parent to choose it for all of the daemon's containers"),
-  BlkioWeight: refused('int', NO_BLKIO),
-  BlkioWeightDevice: refused('list', NO_BLKIO),
-  BlkioDeviceReadBps: refused('list', NO_BLKIO),
-  BlkioDeviceWriteBps: refused('list', NO_BLKIO),
-  BlkioDeviceReadIOps: refused('list', NO_BLKIO),
-  BlkioDeviceWriteIOps: refused('list', NO_BLKIO),
+  CgroupParent: honoured('string'),
+  BlkioWeight: honoured('int'),
+  BlkioWeightDevice: honoured('list'),
+  BlkioDeviceReadBps: honoured('list'),
+  BlkioDeviceWriteBps: honoured('list'),
+  BlkioDeviceReadIOps: honoured('list'),
+  BlkioDeviceWriteIOps: honoured('list'),
   CpuPeriod: honoured('int'),
   CpuQuota: honoured('int'),
-  CpuRealtimePeriod: refused('int', 'leave it out; isle schedules no real-time groups'),
-  CpuRealtimeRuntime: refused('int', 'leave it out; isle schedules no real-time groups'),
+  CpuRealtimePeriod: honoured('int'),
+  CpuRealtimeRuntime: honoured('int'),
   CpusetCpus: honoured('string'),
   CpusetMems: honoured('string'),
-  Devices: refused('list', NO_DEVICES),
-  DeviceCgroupRules: refused('strings', NO_DEVICES),
-  DeviceRequests: refused('list', NO_DEVICES),
+  Devices: honoured('list'),
+  DeviceCgroupRules: honoured('strings'),
+  DeviceRequests: refused('list', 'name the device nodes with --device; isle has no device drivers'),
   KernelMemory: warned('int', NO_KMEM),
   KernelMemoryTCP: warned('int', NO_KMEM),
   MemoryReservation: honoured('int'),
@@ -52,14 +50,14 @@ export const HOST_CONFIG_RULES: Record<keyof HostConfig, Rule> = {
   MemorySwappiness: honoured('int'),
   NanoCpus: honoured('int'),
   OomKillDisable: honoured('bool'),
-  Init: refused('bool', 'give the image an init program such as tini as its entrypoint'),
+  Init: honoured('bool'),
   PidsLimit: honoured('int'),
   Ulimits: honoured('list'),
   CpuCount: warned('int', WINDOWS),
   CpuPercent: warned('int', WINDOWS),
   IOMaximumIOps: honoured('int'),
   IOMaximumBandwidth: honoured('int'),
-  Binds: refused('strings', NO_VOLUMES),
+  Binds: honoured('strings'),
   ContainerIDFile: honoured('string'),
   LogConfig: honoured('object'),
   NetworkMode: honoured('string'),

@@ -11,31 +11,53 @@ const notYet = (field: string, value: string, hint: string) =>
 interface Mode {
   field: 'IpcMode' | 'PidMode' | 'UTSMode' | 'UsernsMode' | 'CgroupnsMode';
   words: string;
-  honoured: readonly string[];
-  /** Valid in Docker, but not here yet. */
-  later?: RegExp;
+  valid: RegExp;
 }
 
 const MODES: readonly Mode[] = [
-  {
-    field: 'IpcMode',
-    words: 'IPC mode',
-    honoured: ['', 'private', 'shareable', 'none'],
-    later: /^(host|container:.+)$/,
-  },
-  { field: 'PidMode', words: 'PID mode', honoured: [''], later: /^(host|container:.+)$/ },
-  { field: 'UTSMode', words: 'UTS mode', honoured: [''], later: /^host$/ },
-  { field: 'UsernsMode', words: 'USER mode', honoured: ['', 'host'] },
-  { field: 'CgroupnsMode', words: 'cgroup namespace mode', honoured: ['', 'private', 'host'] },
+  { field: 'IpcMode', words: 'IPC mode', valid: /^(|none|private|shareable|host|container:.+)$/ },
+  { field: 'PidMode', words: 'PID mode', valid: /^(|private|host|container:.+)$/ },
+  { field: 'UTSMode', words: 'UTS mode', valid: /^(|host)$/ },
+  { field: 'UsernsMode', words: 'USER mode', valid: /^(|host)$/ },
+  { field: 'CgroupnsMode', words: 'cgroup namespace mode', valid: /^(|private|host)$/ },
 ];
 
-export function checkNamespaceModes(hostConfig: HostConfig): void {
-  for (const { field, words, honoured, later } of MODES) {
+/** Modes, and what contradicts them: a container that shares a namespace cannot set it up its own way. */
+export function checkNamespaceModes(request: CreateRequest, hostConfig: HostConfig): void {
+  for (const { field, words, valid } of MODES) {
     const value = hostConfig[field] ?? '';
-    if (honoured.includes(value)) continue;
-    if (later === undefined || !later.test(value)) throw invalid(`invalid ${words}: ${value}`);
-    throw notYet(`HostConfig.${field}`, value, 'leave it out: the container gets a namespace of its own');
+    if (!valid.test(value)) throw invalid(`invalid ${words}: ${value}`);
   }
+  const { NetworkMode = '', UTSMode } = hostConfig;
+  const conflict = (what: string) => invalid(`conflicting options: ${what}`);
+  if (UTSMode === 'host' && request.Hostname) throw conflict('hostname and the UTS mode');
+  if (UTSMode === 'host' && request.Domainname) throw conflict('domain name and the UTS mode');
+  if (!/^container(:|$)/.test(NetworkMode)) return;
+  if (!/^container:.+/.test(NetworkMode)) {
+    throw invalid('invalid network mode: invalid container format container:<name|id>');
+  }
+  if (request.Hostname) throw conflict('hostname and the network mode');
+  if (hostConfig.Dns?.length) throw conflict('dns and the network mode');
+  if (hostConfig.ExtraHosts?.length) throw conflict('custom host-to-IP mapping and the network mode');
+  const ports = !isUnset(hostConfig.PortBindings) || hostConfig.PublishAllPorts === true;
+  if (ports) throw conflict('port publishing and the container type network mode');
+  if (!isUnset(request.ExposedPorts)) throw conflict('port exposing and the container type network mode');
+}
+
+/** With user namespaces for all containers: what would need the rights of the host's root. Docker's words. */
+export function checkUserNamespace(hostConfig: HostConfig, remapped: boolean): void {
+  if (!remapped || hostConfig.UsernsMode === 'host') return;
+  const hint = 'give the container --userns host';
+  const refuse = (message: string) => new EngineError('InvalidParameter', message, { hint });
+  if (hostConfig.Privileged === true) {
+    throw refuse(
+      'privileged mode is incompatible with user namespaces.  You must run the container in the host namespace when running privileged mode',
+    );
+  }
+  const words = 'when user namespaces are enabled';
+  if (hostConfig.NetworkMode === 'host') throw refuse(`cannot share the host's network namespace ${words}`);
+  if (hostConfig.PidMode === 'host') throw refuse(`cannot share the host PID namespace ${words}`);
+  if (hostConfig.IpcMode === 'host') throw refuse(`cannot share the host IPC namespace ${words}`);
 }
 
 export function checkRestart({ RestartPolicy, AutoRemove }: HostConfig): void {
@@ -105,10 +127,8 @@ function checkEndpoint(name: string, mode: string, endpoint: object): string[] {
 /** Throws for a network that isle does not have; not NotFound, which makes `docker run` pull the image and try again. */
 export function checkNetwork(request: CreateRequest, hostConfig: HostConfig): string[] {
   const mode = hostConfig.NetworkMode || 'default';
-  if (mode.startsWith('container:')) {
-    throw notYet('HostConfig.NetworkMode', mode, 'use bridge, host or none');
-  }
-  if (!['default', 'bridge', 'host', 'none'].includes(mode)) {
+  const isContainer = mode.startsWith('container:');
+  if (!isContainer && !['default', 'bridge', 'host', 'none'].includes(mode)) {
     throw new EngineError('InvalidParameter', `network ${mode} not found`, {
       hint: 'isle has the networks bridge, host and none; it makes no others yet',
     });

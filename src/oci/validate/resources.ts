@@ -1,6 +1,7 @@
 /** Limits: dockerd's own checks and words, before anything is written to a cgroup that would refuse it less clearly. */
 import { EngineError } from '../../errors.ts';
 import type { HostConfig, Ulimit } from '../container-config.ts';
+import { checkBlockIO, checkCgroupParent, checkRealtime } from './block-io.ts';
 import { checkCpuset } from './cpuset.ts';
 
 export interface ResourceFacts {
@@ -12,6 +13,8 @@ export interface ResourceFacts {
   cgroupVersion: 1 | 2;
   /** Is swap counted (memory.memsw.* or memory.swap.max)? */
   swapAccounting: boolean;
+  /** A change of limits names only those that change, so what belongs together need not be there together. */
+  isUpdate?: boolean;
 }
 
 const MINIMUM_MEMORY_BYTES = 6 * 1024 * 1024;
@@ -54,7 +57,7 @@ function checkMemory(hostConfig: HostConfig, facts: ResourceFacts): string[] {
     'Minimum memoryswap limit should be larger than memory limit, see usage',
   );
   refuseIf(
-    Memory === 0 && MemorySwap > 0,
+    Memory === 0 && MemorySwap > 0 && facts.isUpdate !== true,
     'You should always set the Memory limit when using Memoryswap limit, see usage',
   );
   refuseIf(MemorySwap < -1, `Invalid value: ${MemorySwap}, valid memoryswap is a number of bytes, or -1 for no limit`);
@@ -121,6 +124,9 @@ function checkUlimit(limit: Partial<Ulimit> | null): void {
 export function checkResources(hostConfig: HostConfig, facts: ResourceFacts): string[] {
   const warnings = checkMemory(hostConfig, facts);
   checkCpu(hostConfig, facts);
+  checkRealtime(hostConfig, facts.cgroupVersion);
+  checkBlockIO(hostConfig);
+  checkCgroupParent(hostConfig);
   checkCpuset(hostConfig.CpusetCpus ?? '', facts.cpusetCpus, 'cpus');
   checkCpuset(hostConfig.CpusetMems ?? '', facts.cpusetMems, 'mems');
   for (const limit of hostConfig.Ulimits ?? []) checkUlimit(limit);

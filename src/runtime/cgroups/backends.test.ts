@@ -1,4 +1,4 @@
-/** One suite for both versions where they promise the same, then what is particular to each. */
+/** What is particular to each version; what both promise is in contract.test.ts. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { LinuxResources } from '../../oci/runtime-spec.ts';
@@ -42,50 +42,6 @@ function writes(ops: readonly PlanOp[], below = '/cg/'): string[] {
 }
 const paths = (ops: readonly PlanOp[], name: PlanOp['op']) =>
   ops.flatMap((entry) => (entry.op === name && 'path' in entry.args ? [entry.args.path] : []));
-
-for (const layout of [V1, V2]) {
-  describe(`cgroup version ${layout.version}`, () => {
-    const backend = createCgroupBackend(layout);
-
-    it('removes exactly the directories that it made', () => {
-      const { setup, cleanup } = backend.planContainer('isle/c1', LIMITS);
-      assert.deepEqual(paths(cleanup, 'rmdir').toSorted(), paths(setup, 'mkdir').toSorted());
-      assert.ok(setup.every(({ section }) => section === 'setup'));
-      assert.ok(cleanup.every(({ section }) => section === 'cleanup'));
-    });
-
-    it('lets the clone join the unified hierarchy and tells where OOM kills are counted', () => {
-      const { cgroupInto, oom } = backend.planContainer('/isle//c1/', {});
-      assert.match(paths(cgroupInto ? [cgroupInto] : [], 'cgroupInto')[0] ?? '', /\/isle\/c1$/);
-      assert.equal(oom?.op === 'oomWatch' && oom.args.version, layout.version);
-    });
-
-    it('writes no limit that was not asked for', () => {
-      const { setup, warnings } = backend.planContainer('isle/c1', {});
-      assert.deepEqual(writes(setup), []);
-      assert.deepEqual(warnings, []);
-    });
-
-    it('names the files where limits can be read back', () => {
-      const files = backend.files('isle/c1');
-      assert.match(files.memoryLimit ?? '', /\/isle\/c1\/memory\.(limit_in_bytes|max)$/);
-      assert.match(files.pidsLimit ?? '', /\/isle\/c1\/pids\.max$/);
-      assert.match(files.kill ?? '', /\/isle\/c1\/cgroup\.kill$/);
-    });
-
-    it('warns by name where the host has no controller for a limit', () => {
-      const poor: CgroupLayout = {
-        ...layout,
-        v1: layout.v1.filter(({ controllers }) => !controllers.includes('pids')),
-        unified: { mountPoint: '/cg', controllers: ['cpu', 'cpuset', 'memory'] },
-      };
-      const { setup, warnings } = createCgroupBackend(poor).planContainer('isle/c1', LIMITS);
-      assert.equal(warnings.length, 1);
-      assert.match(warnings[0] ?? '', /pids/i);
-      assert.ok(!writes(setup).some((line) => line.includes('pids.max')));
-    });
-  });
-}
 
 describe('cgroup version 1', () => {
   const backend = createCgroupBackend(V1);
@@ -133,6 +89,71 @@ describe('cgroup version 1', () => {
     assert.deepEqual(writes(backend.planContainer('c', { devices: [{ allow: true, access: 'rwm' }] }).setup), []);
   });
 
+  it('refuses a rule that takes away a part of another, which the kernel would ignore', () => {
+    const rules = [
+      { allow: false },
+      { allow: true, type: 'c' as const, major: 1, access: 'rwm' },
+      { allow: false, type: 'c' as const, major: 1, minor: 3, access: 'w' },
+    ];
+    assert.throws(() => backend.planContainer('c', { devices: rules }), /"deny c 1:3 w" takes away a part of/);
+  });
+
+  it('splits a rule for both types: the kernel reads "a" as everything', () => {
+    const devices = [{ allow: false }, { allow: true, type: 'a' as const, major: 7, access: 'r' }];
+    assert.deepEqual(writes(backend.planContainer('c', { devices }).setup), [
+      'devices/c/devices.deny <- a',
+      'devices/c/devices.allow <- c 7:* r',
+      'devices/c/devices.allow <- b 7:* r',
+    ]);
+  });
+
+  it('decides about devices by a program where the devices hierarchy is missing but the unified one is there', () => {
+    const hybrid = createCgroupBackend({
+      ...V1,
+      v1: V1.v1.filter(({ controllers }) => !controllers.includes('devices')),
+    });
+    const { setup, warnings } = hybrid.planContainer('c', { devices: [...DEFAULT_DEVICE_RULES] });
+    assert.deepEqual(paths(setup, 'cgroupDevices'), ['/cg/unified/c']);
+    assert.deepEqual(warnings, []);
+  });
+
+  it('limits huge pages on the unified hierarchy of a hybrid host', () => {
+    const { setup } = backend.planContainer('isle/c', { hugepageLimits: [{ pageSize: '2MB', limit: 0 }] });
+    assert.deepEqual(writes(setup), [
+      'unified/cgroup.subtree_control <- +hugetlb',
+      'unified/isle/cgroup.subtree_control <- +hugetlb',
+      'unified/isle/c/hugetlb.2MB.max <- 0',
+    ]);
+  });
+
+  it('gives the levels above a real-time container a budget, which new ones lack', () => {
+    const realtime = createCgroupBackend({ ...V1, realtimeRuntimeUs: 950_000 });
+    const cpu = { realtimePeriod: 1_000_000, realtimeRuntime: 100_000 };
+    assert.deepEqual(writes(realtime.planContainer('isle/c', { cpu }).setup), [
+      'cpu/isle/cpu.rt_runtime_us <- 950000',
+      'cpu/isle/c/cpu.rt_period_us <- 1000000',
+      'cpu/isle/c/cpu.rt_runtime_us <- 100000',
+    ]);
+  });
+
+  it('has a file for each kind of rate of a device, and 0 takes a rate away', () => {
+    const blkio = createCgroupBackend({ ...V1, v1: [...V1.v1, hierarchy('blkio')] });
+    const blockIO = { throttleWriteBpsDevice: [{ major: 254, minor: 0, rate: 100 }] };
+    const file = 'blkio/c/blkio.throttle.write_bps_device';
+    assert.deepEqual(writes(blkio.planContainer('c', { blockIO }).setup), [`${file} <- 254:0 100`]);
+    assert.deepEqual(writes(blkio.planUpdate('c', { blockIO }, {}).ops), [`${file} <- 254:0 0`]);
+  });
+
+  it('writes memory before the sum with swap when both shrink, after it when memory outgrows the old sum', () => {
+    const set = (limit: number, swap: number) => ({ memory: { limit: limit * MIB, swap: swap * MIB } });
+    const order = (from: LinuxResources, to: LinuxResources) =>
+      writes(backend.planUpdate('c', from, to).ops, '/cg/memory/c/').map((line) => line.split('.limit')[0]);
+    assert.deepEqual(order(set(64, 128), set(32, 48)), ['memory', 'memory.memsw']);
+    assert.deepEqual(order(set(64, 128), set(256, 512)), ['memory.memsw', 'memory']);
+    assert.deepEqual(order(set(64, 128), set(100, 110)), ['memory', 'memory.memsw']);
+    assert.deepEqual(order(set(64, 128), {}), ['memory.memsw', 'memory']);
+  });
+
   it('fills the parent cpuset, level by level, and lets children inherit it', () => {
     const ops = backend.planRoot('a/b');
     assert.deepEqual(writes(ops), [
@@ -172,13 +193,49 @@ describe('cgroup version 2', () => {
     ]);
   });
 
-  it('warns that device rules, swappiness and the OOM switch are not enforced', () => {
+  it('warns that swappiness, the OOM switch, real time and network classes do not exist', () => {
     const memory = { swappiness: 10, disableOOMKiller: true };
-    const { warnings } = backend.planContainer('c', { devices: [...DEFAULT_DEVICE_RULES], memory });
+    const { warnings } = backend.planContainer('c', {
+      memory,
+      cpu: { realtimeRuntime: 1000 },
+      network: { classID: 1 },
+    });
     assert.deepEqual(
       warnings.map((warning) => warning.split(' ')[0]),
-      ['Device', 'Memory', 'The'],
+      ['Memory', 'The', 'CPU', 'Network'],
     );
+  });
+
+  it('limits huge pages, passing their controller on to this container only', () => {
+    const { setup } = backend.planContainer('isle/c', { hugepageLimits: [{ pageSize: '2MB', limit: 4 * MIB }] });
+    assert.deepEqual(writes(setup), [
+      'cgroup.subtree_control <- +hugetlb',
+      'isle/cgroup.subtree_control <- +hugetlb',
+      `isle/c/hugetlb.2MB.max <- ${4 * MIB}`,
+    ]);
+  });
+
+  it('writes the map `unified` as it is, and refuses what is no limit of this container', () => {
+    const { setup } = backend.planContainer('c', { unified: { 'memory.high': '1000000', 'cgroup.max.depth': '3' } });
+    assert.deepEqual(writes(setup), ['c/memory.high <- 1000000', 'c/cgroup.max.depth <- 3']);
+    for (const file of ['../x', 'cgroup.procs', 'cgroup.kill', 'cgroup.subtree_control', 'memory/high', 'x']) {
+      assert.throws(() => backend.planContainer('c', { unified: { [file]: '1' } }), /resources\.unified/, file);
+    }
+  });
+
+  it('puts all rates of a device into one line', () => {
+    const rate = (value: number) => [{ major: 8, minor: 0, rate: value }];
+    const blockIO = { throttleReadBpsDevice: rate(100), throttleWriteIOPSDevice: rate(7) };
+    assert.deepEqual(writes(backend.planContainer('c', { blockIO }).setup), ['c/io.max <- 8:0 rbps=100 wiops=7']);
+    assert.deepEqual(writes(backend.planUpdate('c', { blockIO }, {}).ops), ['c/io.max <- 8:0 rbps=max wiops=max']);
+  });
+
+  it('converts the block I/O weight for io.weight, and keeps it for BFQ', () => {
+    const files = (...names: string[]) => createCgroupBackend({ ...V2, files: new Set(names) });
+    const weight = (one: ReturnType<typeof files>) =>
+      writes(one.planContainer('c', { blockIO: { weight: 500 } }).setup);
+    assert.deepEqual(weight(files('io.bfq.weight', 'io.weight')), ['c/io.bfq.weight <- 500']);
+    assert.deepEqual(weight(files('io.weight')), ['c/io.weight <- 4950']);
   });
 
   it('passes the controllers on at every level above the containers', () => {

@@ -26,3 +26,14 @@ export function cpuMax(quota: number | undefined, period: number | undefined): s
 export function pathParts(path: string): string[] {
   return path.split('/').filter((part) => part !== '' && part !== '.');
 }
+
+/** io.weight (1 to 10000) for blkio's weight (10 to 1000). */
+export function ioWeight(weight: number): number {
+  return weight === 0 ? 0 : Math.trunc(1 + ((weight - 10) * 9999) / 990);
+}
+
+/** The levels above a path, from the top: of `a/b/c` they are `a` and `a/b`. */
+export function ancestors(path: string): string[] {
+  const parts = pathParts(path);
+  return parts.slice(0, -1).map((_, index) => parts.slice(0, index + 1).join('/'));
+}

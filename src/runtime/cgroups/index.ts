@@ -4,7 +4,7 @@ import type { CgroupLayout } from './layout.ts';
 import { V1Backend } from './v1.ts';
 import { V2Backend } from './v2.ts';
 
-export type { CgroupBackend, CgroupFile, ContainerCgroups } from './backend.ts';
+export type { BlockCount, CgroupBackend, CgroupFile, ContainerCgroups, Counters } from './backend.ts';
 export { type CgroupLayout, detectCgroups } from './layout.ts';
 export { readCgroupLayout } from './read-layout.ts';
 

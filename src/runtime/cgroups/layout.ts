@@ -20,6 +20,12 @@ export interface CgroupLayout {
   cpuset: { cpus: string; mems: string } | null;
   /** Is swap counted, so that memory and swap can be limited together? */
   swapAccounting: boolean;
+  /** The files that a container's cgroups will have, whatever their hierarchy; left out: all that are asked for. */
+  files?: ReadonlySet<string> | undefined;
+  /** How much real-time scheduling v1's root allows; left out where the kernel has none. */
+  realtimeRuntimeUs?: number | undefined;
+  /** Does any disk share out its time by weight (the BFQ scheduler, or io.cost on v2)? Left out: not known. */
+  weighsBlockIO?: boolean | undefined;
 }
 
 /** What the mount table does not tell, from the hierarchies' own files. */
@@ -29,6 +35,9 @@ export interface CgroupFacts {
   cpusetCpus?: string | undefined;
   cpusetMems?: string | undefined;
   swapAccounting?: boolean | undefined;
+  files?: ReadonlySet<string> | undefined;
+  realtimeRuntimeUs?: number | undefined;
+  weighsBlockIO?: boolean | undefined;
 }
 
 const V1_CONTROLLERS = new Set([
@@ -116,5 +125,15 @@ export function detectCgroups(mountinfo: string, procCgroups?: string, facts: Cg
   const cpuset = cpusetCpus && cpusetMems ? { cpus: cpusetCpus.trim(), mems: cpusetMems.trim() } : null;
   // A hybrid host may have nothing but name=systemd on v1: then every controller is on the unified hierarchy.
   const version = v1.some(({ controllers }) => controllers.length > 0) ? 1 : 2;
-  return { version, v1, unified, cpuset, swapAccounting: facts.swapAccounting ?? true };
+  const { files, realtimeRuntimeUs, weighsBlockIO } = facts;
+  return {
+    version,
+    v1,
+    unified,
+    cpuset,
+    swapAccounting: facts.swapAccounting ?? true,
+    ...(files === undefined ? {} : { files }),
+    ...(realtimeRuntimeUs === undefined ? {} : { realtimeRuntimeUs }),
+    ...(weighsBlockIO === undefined ? {} : { weighsBlockIO }),
+  };
 }

@@ -1,101 +1,36 @@
 /** cgroup v1, and hybrid: limits on the v1 hierarchies, and the unified one joined for freezing, killing and pressure. */
 import { basename } from 'node:path/posix';
-import type { DeviceRule, LinuxCpu, LinuxMemory, LinuxResources } from '../../oci/runtime-spec.ts';
-import { op, text } from '../plan/op.ts';
+import { EngineError } from '../../errors.ts';
+import type { DeviceRule, LinuxResources } from '../../oci/runtime-spec.ts';
+import { op } from '../plan/op.ts';
 import type { PlanOp } from '../plan/table.ts';
-import type { CgroupBackend, CgroupFile, CgroupMountPlan, ContainerCgroups } from './backend.ts';
-import { pathParts } from './convert.ts';
+import type {
+  CgroupBackend,
+  CgroupFile,
+  CgroupMountPlan,
+  ContainerCgroups,
+  Counters,
+  Freeze,
+  MadeLevel,
+  ReadFile,
+} from './backend.ts';
+import { ancestors, pathParts } from './convert.ts';
+import { countersV1 } from './counters.ts';
+import { checkV1Rules, plainRules, ruleText } from './device-rules.ts';
 import type { CgroupLayout, V1Hierarchy } from './layout.ts';
+import { changes, type Limit, mkdir, newWarnings, place, STEP, write } from './limit.ts';
+import { hugepageLimitsV1, limitsV1 } from './limits-v1.ts';
+import { hugepageLimitsV2, unifiedLimits } from './limits-v2.ts';
+import { deviceOps, freezeUnified, generalWarnings, passOn, unifiedFiles } from './unified.ts';
 
-const STEP = 'cgroups';
-const write = (directory: string, file: string, value: string | number) =>
-  op('setup', STEP, 'write', { path: `${directory}/${file}`, data: text(value) });
-const mkdir = (path: string) => op('setup', STEP, 'mkdir', { path, mode: 0o755 });
-
-/**
- * In a new cgroup memory.memsw.limit_in_bytes is unlimited and may never be below memory.limit_in_bytes (EINVAL), so
- * the plain limit comes first.
- */
-function memoryWrites(directory: string, memory: LinuxMemory, swapAccounting: boolean): PlanOp[] {
-  const writes: PlanOp[] = [];
-  if (memory.limit !== undefined && memory.limit > 0) {
-    writes.push(write(directory, 'memory.limit_in_bytes', memory.limit));
-    if (swapAccounting && memory.swap !== undefined && memory.swap > 0) {
-      writes.push(write(directory, 'memory.memsw.limit_in_bytes', memory.swap));
-    }
-  }
-  if (memory.reservation) writes.push(write(directory, 'memory.soft_limit_in_bytes', memory.reservation));
-  if (memory.swappiness !== undefined) writes.push(write(directory, 'memory.swappiness', memory.swappiness));
-  if (memory.disableOOMKiller === true) writes.push(write(directory, 'memory.oom_control', 1));
-  return writes;
-}
-
-/** The period first: a quota is checked against it. */
-function cpuWrites(directory: string, cpu: LinuxCpu): PlanOp[] {
-  const writes: PlanOp[] = [];
-  if (cpu.shares) writes.push(write(directory, 'cpu.shares', cpu.shares));
-  if (cpu.period) writes.push(write(directory, 'cpu.cfs_period_us', cpu.period));
-  if (cpu.quota) writes.push(write(directory, 'cpu.cfs_quota_us', cpu.quota));
-  return writes;
-}
-
-function cpusetWrites(directory: string, cpu: LinuxCpu): PlanOp[] {
-  return [
-    ...(cpu.cpus ? [write(directory, 'cpuset.cpus', cpu.cpus)] : []),
-    ...(cpu.mems ? [write(directory, 'cpuset.mems', cpu.mems)] : []),
-  ];
-}
-
-/** One rule in the words of devices.allow; the kernel takes one rule for each write. */
-function deviceRuleText({ type, major, minor, access }: DeviceRule): string {
-  if ((type === undefined || type === 'a') && major === undefined && minor === undefined) return 'a';
-  return `${type ?? 'a'} ${major ?? '*'}:${minor ?? '*'} ${access ?? 'rwm'}`;
-}
-
-/** A leading "allow everything" is what a new cgroup has from its parent, and writing it is refused below a stricter one. */
+/** One rule for each write. A new cgroup has what its parent has, and writing "allow all" below a stricter one is refused. */
 function deviceWrites(directory: string, rules: readonly DeviceRule[]): PlanOp[] {
-  const [first, ...rest] = rules;
-  const effective = first?.allow === true && deviceRuleText(first) === 'a' ? rest : rules;
-  return effective.map((rule) => write(directory, rule.allow ? 'devices.allow' : 'devices.deny', deviceRuleText(rule)));
-}
-
-function controllerWrites(
-  controller: string,
-  directory: string,
-  resources: LinuxResources,
-  layout: CgroupLayout,
-): PlanOp[] {
-  switch (controller) {
-    case 'memory':
-      return resources.memory ? memoryWrites(directory, resources.memory, layout.swapAccounting) : [];
-    case 'cpu':
-      return resources.cpu ? cpuWrites(directory, resources.cpu) : [];
-    case 'cpuset':
-      return resources.cpu ? cpusetWrites(directory, resources.cpu) : [];
-    case 'pids':
-      return resources.pids && resources.pids.limit > 0 ? [write(directory, 'pids.max', resources.pids.limit)] : [];
-    case 'devices':
-      return deviceWrites(directory, resources.devices ?? []);
-    default:
-      return [];
-  }
-}
-
-function missingWarnings(resources: LinuxResources, has: (controller: string) => boolean): string[] {
-  const { memory, cpu, pids } = resources;
-  const asked: [boolean, string, string][] = [
-    [memory !== undefined, 'memory', 'memory limit'],
-    [cpu?.shares !== undefined || cpu?.quota !== undefined, 'cpu', 'CPU shares and quota'],
-    [cpu?.cpus !== undefined || cpu?.mems !== undefined, 'cpuset', 'cpuset'],
-    [pids !== undefined, 'pids', 'PIDs limit'],
-    [(resources.devices ?? []).some((rule) => !rule.allow), 'devices', 'device'],
+  const set = plainRules(rules);
+  checkV1Rules(set);
+  return [
+    ...(set.allowAll ? [] : [write(directory, 'devices.deny', 'a')]),
+    ...set.rules.map((rule) => write(directory, rule.allow ? 'devices.allow' : 'devices.deny', ruleText(rule))),
   ];
-  return asked
-    .filter(([wanted, controller]) => wanted && !has(controller))
-    .map(
-      ([, controller, words]) =>
-        `Your kernel does not support ${words} capabilities or the ${controller} cgroup is not mounted. Limitation discarded.`,
-    );
 }
 
 export class V1Backend implements CgroupBackend {
@@ -106,8 +41,7 @@ export class V1Backend implements CgroupBackend {
   }
 
   planRoot(parent: string): PlanOp[] {
-    const parts = pathParts(parent);
-    const levels = parts.map((_, index) => parts.slice(0, index + 1).join('/'));
+    const levels = ancestors(`${parent}/leaf`);
     const unified = this.layout.unified === null ? [] : [this.layout.unified.mountPoint];
     return [
       ...this.layout.v1.flatMap((hierarchy) => this.#hierarchyRoot(hierarchy, levels)),
@@ -129,28 +63,169 @@ export class V1Backend implements CgroupBackend {
     return last === undefined ? [] : [...filled, write(last, 'cgroup.clone_children', 1)];
   }
 
+  planParent(parent: string, read: ReadFile): { ops: PlanOp[]; made: MadeLevel[] } {
+    const levels = ancestors(`${parent}/leaf`);
+    const made = this.#mountPoints()
+      .flatMap((mount) => levels.map((level) => ({ level, directory: `${mount}/${level}` })))
+      .filter(({ directory }) => read(`${directory}/cgroup.procs`) === null);
+    return { ops: [...made.map(({ directory }) => mkdir(directory)), ...this.#fillCpusets(levels, read)], made };
+  }
+
+  /** Each level that has no CPUs gets those of the level above, which may be fewer than the host's. */
+  #fillCpusets(levels: readonly string[], read: ReadFile): PlanOp[] {
+    const root = this.#mount('cpuset');
+    if (root === null) return [];
+    const ops: PlanOp[] = [];
+    for (const file of ['cpuset.cpus', 'cpuset.mems']) {
+      let above = (read(`${root}/${file}`) ?? '').trim();
+      for (const level of levels) {
+        const own = (read(`${root}/${level}/${file}`) ?? '').trim();
+        if (own === '') ops.push(write(`${root}/${level}`, file, above));
+        else above = own;
+      }
+    }
+    const last = levels.at(-1);
+    if (last === undefined || read(`${root}/${last}/cgroup.clone_children`)?.trim() === '1') return ops;
+    return [...ops, write(`${root}/${last}`, 'cgroup.clone_children', 1)];
+  }
+
+  planRemove(directory: string): PlanOp[] {
+    return [op('setup', STEP, 'rmdir', { path: directory })];
+  }
+
   planContainer(path: string, resources: LinuxResources): ContainerCgroups {
-    const at = (mountPoint: string) => `${mountPoint}/${pathParts(path).join('/')}`;
     const { v1, unified } = this.layout;
-    const setup = v1.flatMap(({ mountPoint, controllers }) => [
-      mkdir(at(mountPoint)),
-      ...controllers.flatMap((name) => controllerWrites(name, at(mountPoint), resources, this.layout)),
-    ]);
-    const mountPoints = [...v1.map(({ mountPoint }) => mountPoint), ...(unified ? [unified.mountPoint] : [])];
+    const { writes, warnings } = this.#limits(path, resources, {});
+    const setup = v1.flatMap(({ mountPoint, controllers }) => {
+      const directory = this.#in(mountPoint, path);
+      const own = writes.filter((one) => one.op === 'write' && one.args.path.startsWith(`${directory}/`));
+      const devices = controllers.includes('devices') ? deviceWrites(directory, resources.devices ?? []) : [];
+      const realtime = controllers.includes('cpu') ? this.#allowRealtime(mountPoint, path, resources) : [];
+      return [...realtime, mkdir(directory), ...own, ...devices];
+    });
     const memory = this.#directory('memory', path);
     return {
-      setup: unified ? [...setup, mkdir(at(unified.mountPoint))] : setup,
-      ...(unified ? { cgroupInto: op('setup', STEP, 'cgroupInto', { path: at(unified.mountPoint) }) } : {}),
-      join: v1.map(({ mountPoint }) => op('child', STEP, 'cgroupJoin', { path: `${at(mountPoint)}/tasks` })),
-      cleanup: mountPoints.map((mountPoint) => op('cleanup', STEP, 'rmdir', { path: at(mountPoint) })),
+      setup: [...setup, ...this.#unifiedSetup(path, resources, writes)],
+      ...(unified ? { cgroupInto: op('setup', STEP, 'cgroupInto', { path: this.#in(unified.mountPoint, path) }) } : {}),
+      join: v1.map(({ mountPoint }) =>
+        op('child', STEP, 'cgroupJoin', { path: `${this.#in(mountPoint, path)}/tasks` }),
+      ),
+      cleanup: this.#mountPoints().map((mount) => op('cleanup', STEP, 'rmdir', { path: this.#in(mount, path) })),
       ...(memory === null ? {} : { oom: op('setup', STEP, 'oomWatch', { version: 1, path: memory }) }),
-      warnings: missingWarnings(resources, (controller) => this.#directory(controller, path) !== null),
+      warnings: [...warnings, ...this.#deviceWarnings(resources)],
     };
   }
 
+  /** A real-time budget is part of the parent's, and a new parent's is 0. */
+  #allowRealtime(mountPoint: string, path: string, { cpu }: LinuxResources): PlanOp[] {
+    const all = this.layout.realtimeRuntimeUs;
+    if (!cpu?.realtimeRuntime || all === undefined) return [];
+    return ancestors(path).map((level) => write(`${mountPoint}/${level}`, 'cpu.rt_runtime_us', all));
+  }
+
+  #unifiedSetup(path: string, resources: LinuxResources, writes: readonly PlanOp[]): PlanOp[] {
+    const { unified } = this.layout;
+    if (unified === null) return [];
+    const directory = this.#in(unified.mountPoint, path);
+    const own = writes.filter((one) => one.op === 'write' && one.args.path.startsWith(`${directory}/`));
+    const devices = this.#mount('devices') === null ? deviceOps(directory, resources.devices ?? []) : [];
+    return [...this.#passOn(path, writes), mkdir(directory), ...own, ...devices];
+  }
+
+  /** The unified hierarchy's controllers are given to those containers only that have a limit of them. */
+  #passOn(path: string, writes: readonly PlanOp[]): PlanOp[] {
+    const { unified } = this.layout;
+    if (unified === null) return [];
+    const files = writes.flatMap((one) => (one.op === 'write' ? [one.args.path] : []));
+    const start = `${this.#in(unified.mountPoint, path)}/`;
+    const needed = unified.controllers.filter((name) => files.some((file) => file.startsWith(`${start}${name}.`)));
+    return passOn(unified.mountPoint, path, needed);
+  }
+
+  #deviceWarnings({ devices = [] }: LinuxResources): string[] {
+    const isEnforced = this.#mount('devices') !== null || this.layout.unified !== null;
+    return isEnforced || plainRules(devices).allowAll
+      ? []
+      : [
+          'Your kernel does not support device capabilities or the devices cgroup is not mounted. Limitation discarded.',
+        ];
+  }
+
+  /** Where a limit goes is decided by its controller; huge pages and the map `unified` may be on the unified hierarchy. */
+  #limits(path: string, to: LinuxResources, from: LinuxResources): { writes: PlanOp[]; warnings: string[] } {
+    const { files, unified, swapAccounting } = this.layout;
+    const onUnified = (controller: string) =>
+      unified !== null && (controller === 'cgroup' || unified.controllers.includes(controller));
+    const place1 = {
+      directory: (controller: string) => this.#directory(controller, path),
+      has: (file: string) => files === undefined || files.has(file) || file.startsWith('hugetlb.'),
+    };
+    const place2 = {
+      directory: (controller: string) => (onUnified(controller) ? this.#in(unified?.mountPoint ?? '', path) : null),
+      // A controller is passed on only when it is needed: its files are not there before.
+      has: () => true,
+    };
+    const hugeV1 = this.#mount('hugetlb') !== null;
+    const first: Limit[] = [...limitsV1(to, from, swapAccounting), ...(hugeV1 ? hugepageLimitsV1(to) : [])];
+    const second: Limit[] = [...(hugeV1 ? [] : hugepageLimitsV2(to)), ...unifiedLimits(to)];
+    const [one, two] = [place(first, place1), place(second, place2)];
+    return {
+      writes: [...one.writes, ...two.writes],
+      warnings: [...one.warnings, ...two.warnings, ...generalWarnings(to, this.layout)],
+    };
+  }
+
+  planUpdate(path: string, from: LinuxResources, to: LinuxResources): { ops: PlanOp[]; warnings: string[] } {
+    const [before, after] = [this.#limits(path, from, {}), this.#limits(path, to, from)];
+    const writes = changes(before.writes, after.writes);
+    const cpu = this.#mount('cpu');
+    const realtime = cpu === null || from.cpu?.realtimeRuntime ? [] : this.#allowRealtime(cpu, path, to);
+    return {
+      ops: [...this.#passOn(path, writes), ...realtime, ...writes],
+      warnings: newWarnings(before.warnings, after.warnings),
+    };
+  }
+
+  #mountPoints(): string[] {
+    const { v1, unified } = this.layout;
+    return [...v1.map(({ mountPoint }) => mountPoint), ...(unified ? [unified.mountPoint] : [])];
+  }
+
+  #mount(controller: string): string | null {
+    return this.layout.v1.find(({ controllers }) => controllers.includes(controller))?.mountPoint ?? null;
+  }
+
+  #in(mountPoint: string, path: string): string {
+    return `${mountPoint}/${pathParts(path).join('/')}`;
+  }
+
   #directory(controller: string, path: string): string | null {
-    const hierarchy = this.layout.v1.find(({ controllers }) => controllers.includes(controller));
-    return hierarchy === undefined ? null : `${hierarchy.mountPoint}/${pathParts(path).join('/')}`;
+    const mountPoint = this.#mount(controller);
+    return mountPoint === null ? null : this.#in(mountPoint, path);
+  }
+
+  freeze(path: string, frozen: boolean): Freeze {
+    if (this.layout.unified !== null) return freezeUnified(this.#in(this.layout.unified.mountPoint, path), frozen);
+    const directory = this.#directory('freezer', path);
+    if (directory === null) {
+      throw new EngineError(
+        'Unavailable',
+        'this host has neither a cgroup2 hierarchy nor a freezer: nothing can be paused',
+        {
+          hint: 'mount one: mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified',
+        },
+      );
+    }
+    const state = frozen ? 'FROZEN' : 'THAWED';
+    return {
+      ops: [write(directory, 'freezer.state', state)],
+      stateFile: `${directory}/freezer.state`,
+      isReached: (text) => text.trim() === state,
+    };
+  }
+
+  counters(path: string, read: ReadFile): Counters {
+    return countersV1((controller) => this.#directory(controller, path), read);
   }
 
   files(path: string): Partial<Record<CgroupFile, string>> {
@@ -177,14 +252,10 @@ export class V1Backend implements CgroupBackend {
       const directory = this.#directory(controller, path);
       if (directory !== null) result[file] = `${directory}/${name}`;
     }
-    if (this.layout.unified === null) return result;
-    const unified = `${this.layout.unified.mountPoint}/${pathParts(path).join('/')}`;
-    return {
-      ...result,
-      procs: `${unified}/cgroup.procs`,
-      freeze: `${unified}/cgroup.freeze`,
-      kill: `${unified}/cgroup.kill`,
-    };
+    const { unified, v1 } = this.layout;
+    if (unified !== null) return { ...result, ...unifiedFiles(this.#in(unified.mountPoint, path)) };
+    const any = v1[0];
+    return any === undefined ? result : { ...result, procs: `${this.#in(any.mountPoint, path)}/cgroup.procs` };
   }
 
   /**
@@ -193,7 +264,7 @@ export class V1Backend implements CgroupBackend {
    */
   mounts(path: string, _ownNamespace: boolean): CgroupMountPlan {
     const hierarchies = this.layout.v1.map(({ mountPoint, controllers }) => ({
-      source: `${mountPoint}/${pathParts(path).join('/')}`,
+      source: this.#in(mountPoint, path),
       name: basename(mountPoint),
       controllers,
     }));

@@ -1,68 +1,37 @@
 /** cgroup v2: one directory, joined by the clone itself (CLONE_INTO_CGROUP). */
 import type { LinuxResources } from '../../oci/runtime-spec.ts';
-import { op, text } from '../plan/op.ts';
+import { op } from '../plan/op.ts';
 import type { PlanOp } from '../plan/table.ts';
-import type { CgroupBackend, CgroupFile, CgroupMountPlan, ContainerCgroups } from './backend.ts';
-import { cpuMax, cpuWeight, pathParts, swapMax } from './convert.ts';
+import type {
+  CgroupBackend,
+  CgroupFile,
+  CgroupMountPlan,
+  ContainerCgroups,
+  Counters,
+  Freeze,
+  MadeLevel,
+  ReadFile,
+} from './backend.ts';
+import { ancestors, pathParts } from './convert.ts';
+import { countersV2 } from './counters.ts';
 import type { CgroupLayout } from './layout.ts';
+import { changes, mkdir, newWarnings, place, STEP, write } from './limit.ts';
+import { hugepageLimitsV2, lackingV2, limitsV2, unifiedLimits } from './limits-v2.ts';
+import { deviceOps, freezeUnified, generalWarnings, passOn, unifiedFiles } from './unified.ts';
 
-const STEP = 'cgroups';
+/** Passed on to every container; the others (hugetlb, rdma, misc) only to one that has such a limit. */
 const USED_CONTROLLERS = ['cpuset', 'cpu', 'io', 'memory', 'pids'];
-const write = (directory: string, file: string, value: string | number) =>
-  op('setup', STEP, 'write', { path: `${directory}/${file}`, data: text(value) });
-const mkdir = (path: string) => op('setup', STEP, 'mkdir', { path, mode: 0o755 });
-
-interface Limit {
-  controller: string;
-  file: string;
-  value: string | number;
-}
-
-function limits(resources: LinuxResources, swapAccounting: boolean): Limit[] {
-  const { memory = {}, cpu = {}, pids } = resources;
-  const result: Limit[] = [];
-  const add = (controller: string, file: string, value: string | number) => result.push({ controller, file, value });
-  if (memory.limit !== undefined) {
-    add('memory', 'memory.max', memory.limit > 0 ? memory.limit : 'max');
-    if (memory.swap !== undefined && swapAccounting)
-      add('memory', 'memory.swap.max', swapMax(memory.limit, memory.swap));
-  }
-  if (memory.reservation) add('memory', 'memory.low', memory.reservation);
-  if (cpu.shares) add('cpu', 'cpu.weight', cpuWeight(cpu.shares));
-  if (cpu.quota || cpu.period) add('cpu', 'cpu.max', cpuMax(cpu.quota, cpu.period));
-  if (cpu.cpus) add('cpuset', 'cpuset.cpus', cpu.cpus);
-  if (cpu.mems) add('cpuset', 'cpuset.mems', cpu.mems);
-  if (pids && pids.limit > 0) add('pids', 'pids.max', pids.limit);
-  return result;
-}
-
-function warningsFor(resources: LinuxResources, missing: readonly Limit[]): string[] {
-  const warnings = missing.map(
-    ({ controller, file }) =>
-      `Your kernel does not support the ${controller} cgroup controller, or it is not enabled: ${file} is not set.`,
-  );
-  if ((resources.devices ?? []).some((rule) => !rule.allow)) {
-    warnings.push(
-      'Device rules are not enforced on cgroup v2 yet: a container that may make device nodes (CAP_MKNOD, in the default set) can open them below /dev. Drop it with --cap-drop MKNOD.',
-    );
-  }
-  if (resources.memory?.swappiness !== undefined) {
-    warnings.push('Memory swappiness does not exist on cgroup v2: it is not set.');
-  }
-  if (resources.memory?.disableOOMKiller === true) {
-    warnings.push('The OOM killer cannot be disabled on cgroup v2: it stays on.');
-  }
-  return warnings;
-}
 
 export class V2Backend implements CgroupBackend {
   readonly layout: CgroupLayout;
   readonly #root: string;
+  readonly #available: readonly string[];
   readonly #controllers: readonly string[];
 
   constructor(layout: CgroupLayout, unified: NonNullable<CgroupLayout['unified']>) {
     this.layout = layout;
     this.#root = unified.mountPoint;
+    this.#available = unified.controllers;
     this.#controllers = USED_CONTROLLERS.filter((name) => unified.controllers.includes(name));
   }
 
@@ -74,28 +43,72 @@ export class V2Backend implements CgroupBackend {
   planRoot(parent: string): PlanOp[] {
     const enable = this.#controllers.map((name) => `+${name}`).join(' ');
     const pass = (directory: string) => (enable === '' ? [] : [write(directory, 'cgroup.subtree_control', enable)]);
-    const parts = pathParts(parent);
-    const levels = parts.map((_, index) => this.#at(parts.slice(0, index + 1).join('/')));
+    const levels = ancestors(`${parent}/leaf`).map((level) => this.#at(level));
     return [...pass(this.#root), ...levels.flatMap((level) => [mkdir(level), ...pass(level)])];
+  }
+
+  planParent(parent: string, read: ReadFile): { ops: PlanOp[]; made: MadeLevel[] } {
+    const levels = ancestors(`${parent}/leaf`).map((level) => ({ level, directory: this.#at(level) }));
+    const made = levels.filter(({ directory }) => read(`${directory}/cgroup.procs`) === null);
+    return { ops: this.planRoot(parent), made };
+  }
+
+  planRemove(directory: string): PlanOp[] {
+    return [op('setup', STEP, 'rmdir', { path: directory })];
   }
 
   planContainer(path: string, resources: LinuxResources): ContainerCgroups {
     const directory = this.#at(path);
-    const asked = limits(resources, this.layout.swapAccounting);
-    const enforced = asked.filter(({ controller }) => this.#controllers.includes(controller));
+    const { writes, warnings, extra } = this.#limits(path, resources, {});
     return {
-      setup: [mkdir(directory), ...enforced.map(({ file, value }) => write(directory, file, value))],
+      setup: [
+        ...passOn(this.#root, path, extra),
+        mkdir(directory),
+        ...writes,
+        ...deviceOps(directory, resources.devices ?? []),
+      ],
       cgroupInto: op('setup', STEP, 'cgroupInto', { path: directory }),
       join: [],
       cleanup: [op('cleanup', STEP, 'rmdir', { path: directory })],
       ...(this.#controllers.includes('memory')
         ? { oom: op('setup', STEP, 'oomWatch', { version: 2, path: directory }) }
         : {}),
-      warnings: warningsFor(
-        resources,
-        asked.filter((limit) => !enforced.includes(limit)),
-      ),
+      warnings,
     };
+  }
+
+  #limits(path: string, to: LinuxResources, from: LinuxResources) {
+    const { files, swapAccounting } = this.layout;
+    const limits = [...limitsV2(to, from, swapAccounting), ...hugepageLimitsV2(to), ...unifiedLimits(to)];
+    const isUsed = (controller: string) => controller === 'cgroup' || this.#controllers.includes(controller);
+    const { writes, warnings } = place(limits, {
+      directory: (controller) =>
+        controller === 'cgroup' || this.#available.includes(controller) ? this.#at(path) : null,
+      has: (file) => files === undefined || files.has(file) || !isUsed(file.split('.')[0] ?? ''),
+    });
+    const asked = new Set(limits.map(({ controller }) => controller));
+    return {
+      writes,
+      warnings: [...warnings, ...lackingV2(to), ...generalWarnings(to, this.layout)],
+      extra: this.#available.filter((name) => asked.has(name) && !this.#controllers.includes(name)),
+    };
+  }
+
+  planUpdate(path: string, from: LinuxResources, to: LinuxResources): { ops: PlanOp[]; warnings: string[] } {
+    const [before, after] = [this.#limits(path, from, {}), this.#limits(path, to, from)];
+    const extra = after.extra.filter((name) => !before.extra.includes(name));
+    return {
+      ops: [...passOn(this.#root, path, extra), ...changes(before.writes, after.writes)],
+      warnings: newWarnings(before.warnings, after.warnings),
+    };
+  }
+
+  freeze(path: string, frozen: boolean): Freeze {
+    return freezeUnified(this.#at(path), frozen);
+  }
+
+  counters(path: string, read: ReadFile): Counters {
+    return countersV2(this.#at(path), read);
   }
 
   files(path: string): Partial<Record<CgroupFile, string>> {
@@ -111,13 +124,13 @@ export class V2Backend implements CgroupBackend {
       ['cpusetMems', 'cpuset', 'cpuset.mems.effective'],
       ['pidsLimit', 'pids', 'pids.max'],
       ['pidsUsage', 'pids', 'pids.current'],
-      ['cpuUsage', '', 'cpu.stat'],
-      ['procs', '', 'cgroup.procs'],
-      ['freeze', '', 'cgroup.freeze'],
-      ['kill', '', 'cgroup.kill'],
     ];
-    const present = places.filter(([, controller]) => controller === '' || this.#controllers.includes(controller));
-    return Object.fromEntries(present.map(([file, , name]) => [file, `${this.#at(path)}/${name}`]));
+    const present = places.filter(([, controller]) => this.#controllers.includes(controller));
+    return {
+      ...Object.fromEntries(present.map(([file, , name]) => [file, `${this.#at(path)}/${name}`])),
+      cpuUsage: `${this.#at(path)}/cpu.stat`,
+      ...unifiedFiles(this.#at(path)),
+    };
   }
 
   /** Its own subtree in a cgroup namespace; in the host's the whole tree, as the names in /proc/self/cgroup then are. */

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import type { ContainerConfig, HostConfig } from '../../oci/container-config.ts';
 import type { Spec } from '../../oci/runtime-spec.ts';
 import { buildSpec } from '../../oci/spec/build.ts';
+import type { IdMap, JoinedContainers } from '../../oci/spec/namespaces.ts';
 import { type CgroupLayout, createCgroupBackend } from '../cgroups/index.ts';
 import { compileReadPlan, compileStartPlan, NETNS_FD, type StartInput } from './compile.ts';
 import { CLONE, MOUNT_ATTR, MS, RLIM_INFINITY } from './constants.ts';
@@ -40,10 +41,12 @@ interface Given {
   config?: ContainerConfig;
   uid?: number;
   over?: Partial<StartInput>;
+  joined?: JoinedContainers;
+  idMap?: IdMap;
   change?: (spec: Spec) => Spec;
 }
 
-function compile({ host = {}, config = {}, uid = 0, over = {}, change = (spec) => spec }: Given = {}): Plan {
+function compile({ host = {}, config = {}, uid = 0, over = {}, change = (spec) => spec, ...more }: Given = {}): Plan {
   const spec = buildSpec({
     id: ID,
     config,
@@ -60,6 +63,7 @@ function compile({ host = {}, config = {}, uid = 0, over = {}, change = (spec) =
     })),
     cgroupsPath: `isle/${ID}`,
     capBounding: (1n << 41n) - 1n,
+    ...more,
   });
   return compileStartPlan({
     spec: change(spec),
@@ -281,12 +285,10 @@ describe('variations', () => {
     const linux = (namespaces: Spec['linux']) => ({
       change: (spec: Spec) => ({ ...spec, linux: { ...spec.linux, ...namespaces } }),
     });
-    assert.throws(() => compile(linux({ namespaces: [{ type: 'network' }, { type: 'user' }] })), {
-      kind: 'NotImplemented',
-    });
     assert.throws(() => compile(linux({ namespaces: [{ type: 'network' }] })), /without a mount namespace/);
-    const joined = [{ type: 'network' as const }, { type: 'pid' as const, path: '/proc/1/ns/pid' }];
-    assert.throws(() => compile(linux({ namespaces: joined })), /joining the pid namespace/);
+    const namespaces = [{ type: 'network' as const }, { type: 'mount' as const }, { type: 'user' as const }];
+    assert.throws(() => compile(linux({ namespaces })), /needs linux\.uidMappings/);
+    assert.throws(() => compile(linux({ rootfsPropagation: 'nonsense' })), /rootfsPropagation: "nonsense"/);
     const change = (spec: Spec) => ({ ...spec, ...(spec.process && { process: { ...spec.process, args: [] } }) });
     assert.throws(() => compile({ change }), { kind: 'InvalidParameter' });
   });
@@ -302,5 +304,96 @@ describe('compileReadPlan', () => {
     assert.ok(plan.ops.every(({ section }) => section === 'setup'));
     assert.equal((argsOf(plan, 'overlayRoot')[0]?.flags ?? 0n) & MS.rdonly, MS.rdonly);
     assert.deepEqual(argsOf(plan, 'readFileIn')[1], { path: '/etc/group', maxBytes: 99 });
+  });
+});
+
+describe('shared namespaces', () => {
+  it('joins by path: the PID namespace before the clone, the others inside it, hidden until the exec', () => {
+    const joined = { pid: 7, ipc: 7, network: 7 };
+    const plan = compile({ joined, over: { network: { mode: 'join' } } });
+    assert.deepEqual(argsOf(plan, 'joinPid'), [{ path: '/proc/7/ns/pid' }]);
+    assert.deepEqual(argsOf(plan, 'clone'), [{ flags: CLONE.mount | CLONE.uts }]);
+    assert.deepEqual(
+      argsOf(plan, 'setns').map(({ path }) => path),
+      ['/proc/7/ns/net', '/proc/7/ns/ipc'],
+    );
+    assertOrder(plan, 'joinPid', 'holdTree', 'clone', 'mountPropagation', 'hideProcess', 'setns', 'mountHeld', 'pivot');
+    assert.deepEqual(argsOf(plan, 'holdTree')[0]?.nsPath, '/proc/7/ns/mnt');
+    assert.equal(at(plan, 'netlink'), -1, "the other container's network is set up");
+  });
+
+  it("makes none of those that are the host's, and names nothing there", () => {
+    const host: HostConfig = { PidMode: 'host', IpcMode: 'host', UTSMode: 'host' };
+    const plan = compile({ host });
+    assert.deepEqual(argsOf(plan, 'clone'), [{ flags: CLONE.mount | CLONE.network }]);
+    assert.equal(at(plan, 'setHostname'), -1);
+  });
+
+  it('refuses a shared PID namespace where no cgroup2 hierarchy could end its processes', () => {
+    const cgroups = createCgroupBackend({ ...LAYOUT, unified: null });
+    assert.throws(() => compile({ host: { PidMode: 'host' }, over: { cgroups } }), { kind: 'Unavailable' });
+  });
+});
+
+describe('a container with a user namespace', () => {
+  const map = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
+  const plan = compile({
+    idMap: { uid: map, gid: map },
+    uid: 5,
+    host: { Ulimits: [{ Name: 'nofile', Soft: 9, Hard: 9 }] },
+  });
+
+  it('prepares the root and all binds with the rights of the host, before the clone', () => {
+    assertOrder(plan, 'monitor', 'userNs', 'stdioOwner', 'idmapOver', 'overlayRoot', 'holdRoot', 'holdTree', 'clone');
+    assert.deepEqual(argsOf(plan, 'userNs'), [{ uidMap: '0 100000 65536\n', gidMap: '0 100000 65536\n' }]);
+    assert.deepEqual(argsOf(plan, 'stdioOwner'), [{ uid: 100_005, gid: 100_005 }]);
+    assert.equal(at(plan, 'mountBind'), -1);
+    assert.equal(at(plan, 'mknodIn'), -1, 'a node made here could not be opened');
+  });
+
+  it('joins cgroups as the host knows the process, and mounts as root of the namespace', () => {
+    const ops = plan.ops.map(({ op: name }) => name);
+    const become = ops.indexOf('setUid');
+    assert.ok(ops.indexOf('cgroupJoin') < become && ops.indexOf('attachRoot') < become);
+    assert.ok(ops.indexOf('mountFs') > become && ops.indexOf('mountHeld') > become);
+  });
+
+  it('has its limits set from outside, and waits for that', () => {
+    assert.deepEqual(
+      plan.ops.filter(({ op: name }) => name === 'rlimit').map(({ section }) => section),
+      ['parent'],
+    );
+    assert.notEqual(at(plan, 'waitParent'), -1);
+  });
+
+  it('is described in words', () => {
+    const words = plan.ops.map(describeOp);
+    assert.ok(words.includes('make a user namespace (user ids: 0 to 65535 are 100000 to 165535 outside)'));
+  });
+});
+
+describe('small parts', () => {
+  it('starts the program by an init when asked', () => {
+    assertOrder(compile({ over: { init: true } }), 'init', 'pivot', 'exec');
+  });
+
+  it('shifts the clocks of a time namespace before the clone', () => {
+    const timeOffsets = { monotonic: { secs: 10 }, boottime: { secs: -1, nanosecs: 5 } };
+    const change = (spec: Spec): Spec => ({
+      ...spec,
+      linux: { ...spec.linux, timeOffsets, namespaces: [...(spec.linux?.namespaces ?? []), { type: 'time' }] },
+    });
+    const [offsets] = argsOf(compile({ change }), 'timeOffsets');
+    assert.equal(Buffer.from(offsets?.offsets ?? []).toString(), 'monotonic 10 0\nboottime -1 5\n');
+  });
+
+  it('sets read-only flags of one mount apart from those of a tree', () => {
+    const withBind = (option: string) => {
+      const bind = { destination: '/d', type: 'bind', source: '/s', options: ['rbind', option] };
+      return compile({ change: (spec) => ({ ...spec, mounts: [bind] }) });
+    };
+    assert.equal(argsOf(withBind('rro'), 'mountBind')[0]?.attrs, MOUNT_ATTR.rdonly);
+    assert.equal(argsOf(withBind('ro'), 'mountBind')[0]?.attrs, 0n);
+    assert.deepEqual(argsOf(withBind('ro'), 'mountAttrs'), [{ path: '/d', attrs: MOUNT_ATTR.rdonly }]);
   });
 });

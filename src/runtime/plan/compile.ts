@@ -4,12 +4,24 @@
  */
 import { EngineError } from '../../errors.ts';
 import type { OverlayMount } from '../../mounts/mount.ts';
-import type { Namespace, NamespaceType, Process, Spec } from '../../oci/runtime-spec.ts';
+import type { NamespaceType, Process, Spec } from '../../oci/runtime-spec.ts';
 import type { SeccompProgram } from '../../security/seccomp/index.ts';
 import type { CgroupBackend } from '../cgroups/backend.ts';
 import { CLONE, MS } from './constants.ts';
+import { Binds } from './binds.ts';
+import { parseMountOptions } from './mount-options.ts';
+import {
+  becomeRootOps,
+  beforeClone,
+  checkSharedPid,
+  cloneFlags,
+  hasUserNamespace,
+  joinOps,
+  namespaceOf,
+  rootPropagation,
+} from './namespaces.ts';
 import { op } from './op.ts';
-import { processOps } from './process.ts';
+import { processOps, rlimitOps } from './process.ts';
 import { deviceOps, kernelPathOps, mountOps } from './rootfs.ts';
 import type { Plan, PlanOp, SectionName } from './table.ts';
 
@@ -20,6 +32,8 @@ export const NETNS_FD = 100;
 export type NetworkBatches =
   | { mode: 'bridge'; parent: Uint8Array; child: Uint8Array }
   | { mode: 'none'; child: Uint8Array }
+  /** The container is in the network namespace of another one, which is set up already. */
+  | { mode: 'join' }
   | { mode: 'host' };
 
 export interface StartInput {
@@ -30,51 +44,73 @@ export interface StartInput {
   logPath: string;
   /** MONITOR_FLAGS */
   monitorFlags: number;
-  overlay: OverlayMount;
+  overlay: OverlayMount | BindRoot;
   cgroups: CgroupBackend;
   network: NetworkBatches;
   /** Of the terminal at its start; left out: the spec's, or none. */
   consoleSize?: { rows: number; cols: number } | undefined;
   /** null: unconfined */
   seccomp: SeccompProgram | null;
+  /** `--init`: a small process 1 starts the program. */
+  init?: boolean | undefined;
+  /** For the OCI runtime command line; left out, a monitor holds the container. */
+  unmonitored?: UnmonitoredParts | undefined;
+}
+
+/** A directory of the host that is the root as it is. */
+export interface BindRoot {
+  directory: string;
+}
+
+/** What a container without a monitor has instead, by its place in the plan. */
+export interface UnmonitoredParts {
+  setup: readonly PlanOp[];
+  /** Behind the network's. */
+  parent: readonly PlanOp[];
+  /** The mounts are there; what stands here makes the child wait for the section parent then. */
+  mounted: readonly PlanOp[];
+  /** While the host's directories are in reach; the network is there too. */
+  beforePivot: readonly PlanOp[];
+  /** The host's directories are gone, the process is still root. */
+  afterPivot: readonly PlanOp[];
+  /** As the workload's user. */
+  beforeExec: readonly PlanOp[];
 }
 
 const PROTOCOL_ROUTE = 0;
-/** Not optional: without one of these there is no container to speak of. */
-const REQUIRED = ['mount', 'uts', 'ipc', 'pid'] as const;
-
 function has(spec: Spec, type: NamespaceType): boolean {
-  return spec.linux?.namespaces?.some((namespace) => namespace.type === type) ?? false;
+  return namespaceOf(spec, type) !== undefined;
+}
+
+function setupOps(
+  input: StartInput,
+  process: Process,
+  cgroups: ReturnType<CgroupBackend['planContainer']>,
+  binds: Binds,
+): PlanOp[] {
+  const { id, stateDir, logPath, monitorFlags, spec, unmonitored } = input;
+  return [
+    ...(unmonitored?.setup ?? [op('setup', 'monitor', 'monitor', { id, stateDir, logPath, flags: monitorFlags })]),
+    ...cgroups.setup,
+    ...(cgroups.oom === undefined || unmonitored !== undefined ? [] : [cgroups.oom]),
+    ...(cgroups.cgroupInto === undefined ? [] : [cgroups.cgroupInto]),
+    ...beforeClone(spec, process),
+    ...preparedRoot(input),
+    ...binds.opened,
+    op('setup', 'namespaces', 'clone', { flags: cloneFlags(spec) }),
+  ];
 }
 
 /**
- * What clone3 makes; the cgroup namespace comes later, since its root is where the process then is. Throws
- * NotImplemented for a namespace that this runtime cannot make or join yet.
+ * In a user namespace the root has to be made beforehand: overlayfs needs the rights of the host's root for its
+ * attributes. The layers are shown with mapped owners; what they hold on disk stays as it is.
  */
-function cloneFlags(namespaces: readonly Namespace[]): bigint {
-  let flags = 0n;
-  for (const { type, path } of namespaces) {
-    if (path !== undefined || type === 'user' || type === 'time') {
-      const what = path === undefined ? `a ${type} namespace` : `joining the ${type} namespace ${path}`;
-      throw new EngineError('NotImplemented', `${what} is not supported by isle yet`);
-    }
-    if (type !== 'cgroup') flags |= CLONE[type];
-  }
-  const missing = REQUIRED.find((type) => (flags & CLONE[type]) === 0n);
-  if (missing !== undefined) {
-    throw new EngineError('NotImplemented', `a container without a ${missing} namespace is not supported by isle yet`);
-  }
-  return flags;
-}
-
-function setupOps(input: StartInput, cgroups: ReturnType<CgroupBackend['planContainer']>): PlanOp[] {
-  const { id, stateDir, logPath, monitorFlags, spec } = input;
+function preparedRoot({ spec, overlay }: StartInput): PlanOp[] {
+  if (!hasUserNamespace(spec) || 'directory' in overlay) return [];
   return [
-    op('setup', 'monitor', 'monitor', { id, stateDir, logPath, flags: monitorFlags }),
-    ...cgroups.setup,
-    ...(cgroups.oom === undefined ? [] : [cgroups.oom]),
-    ...(cgroups.cgroupInto === undefined ? [] : [cgroups.cgroupInto]),
-    op('setup', 'namespaces', 'clone', { flags: cloneFlags(spec.linux?.namespaces ?? []) }),
+    op('setup', 'rootfs', 'idmapOver', { path: overlay.cwd }),
+    overlayOp('setup', overlay, 0n),
+    op('setup', 'rootfs', 'holdRoot', {}),
   ];
 }
 
@@ -87,12 +123,10 @@ function parentOps(network: NetworkBatches): PlanOp[] {
 }
 
 /** As late as possible: until here the child mounts while the monitor makes the network. */
-function childNetworkOps(network: NetworkBatches): PlanOp[] {
-  if (network.mode === 'host') return [];
-  return [
-    ...(network.mode === 'bridge' ? [op('child', 'network', 'waitParent', {})] : []),
-    op('child', 'network', 'netlink', { protocol: PROTOCOL_ROUTE, messages: network.child }),
-  ];
+function childNetworkOps(network: NetworkBatches, mustWait: boolean): PlanOp[] {
+  const wait = mustWait || network.mode === 'bridge' ? [op('child', 'network', 'waitParent', {})] : [];
+  if (network.mode === 'host' || network.mode === 'join') return wait;
+  return [...wait, op('child', 'network', 'netlink', { protocol: PROTOCOL_ROUTE, messages: network.child })];
 }
 
 function namespaceOps(spec: Spec, id: string, join: readonly PlanOp[]): PlanOp[] {
@@ -100,13 +134,18 @@ function namespaceOps(spec: Spec, id: string, join: readonly PlanOp[]): PlanOp[]
     // First of all: no mount made from here on may reach the host.
     op('child', 'namespaces', 'mountPropagation', { path: '/', flags: MS.slave | MS.rec }),
     ...join,
-    ...(has(spec, 'cgroup') ? [op('child', 'namespaces', 'unshare', { flags: CLONE.cgroup })] : []),
+    ...joinOps(spec),
+    ...(namespaceOf(spec, 'cgroup')?.path === undefined && has(spec, 'cgroup')
+      ? [op('child', 'namespaces', 'unshare', { flags: CLONE.cgroup })]
+      : []),
     // The host's /proc is still here; after the pivot /proc is the container's.
     op('child', 'limits', 'oomScoreAdj', { value: spec.process?.oomScoreAdj ?? 0 }),
     op('child', 'process', 'setsid', {}),
     op('child', 'process', 'keyring', { name: `_ses.${id}` }),
-    ...(spec.hostname ? [op('child', 'namespaces', 'setHostname', { name: spec.hostname })] : []),
-    ...(spec.domainname ? [op('child', 'namespaces', 'setDomainname', { name: spec.domainname })] : []),
+    ...(spec.hostname && has(spec, 'uts') ? [op('child', 'namespaces', 'setHostname', { name: spec.hostname })] : []),
+    ...(spec.domainname && has(spec, 'uts')
+      ? [op('child', 'namespaces', 'setDomainname', { name: spec.domainname })]
+      : []),
   ];
 }
 
@@ -114,33 +153,47 @@ function overlayOp(section: SectionName, { cwd, target, options }: OverlayMount,
   return op(section, 'rootfs', 'overlayRoot', { cwd, target, options, flags });
 }
 
-/**
- * Version 2 has no device rules yet. Without them a node that an image brings along would open the host's disk, so its
- * root then has no devices at all; /dev is a mount of its own.
- */
-function rootFlags({ spec, cgroups }: StartInput): bigint {
-  const denies = spec.linux?.resources?.devices?.some(({ allow }) => !allow) ?? false;
-  return denies && cgroups.layout.version === 2 ? MS.nodev : 0n;
+function rootOps(root: OverlayMount | BindRoot, isPrepared: boolean): PlanOp[] {
+  if (!('directory' in root)) {
+    return [isPrepared ? op('child', 'rootfs', 'attachRoot', { target: root.target }) : overlayOp('child', root, 0n)];
+  }
+  return [op('child', 'rootfs', 'bindRoot', { source: root.directory, target: '', recursive: 1, attrs: 0n })];
 }
 
-function rootfsOps(input: StartInput, process: Process, cgroupPath: string): PlanOp[] {
+function rootfsOps(input: StartInput, process: Process, cgroupPath: string, binds: Binds): PlanOp[] {
   const { spec, overlay, cgroups, network } = input;
-  const view = { backend: cgroups, path: cgroupPath, ownNamespace: has(spec, 'cgroup') };
+  const view = { backend: cgroups, path: cgroupPath, ownNamespace: has(spec, 'cgroup'), to: binds };
+  const inUserNamespace = hasUserNamespace(spec);
+  const mounted = input.unmonitored?.mounted ?? [];
   return [
     // The modes given below are meant as they are.
     op('child', 'rootfs', 'umask', { mask: 0 }),
-    overlayOp('child', overlay, rootFlags(input)),
+    ...rootOps(overlay, inUserNamespace),
+    ...(input.init === true ? [op('child', 'process', 'init', {})] : []),
+    ...becomeRootOps(spec),
     ...mountOps(spec.mounts ?? [], view),
-    ...deviceOps(spec),
+    ...deviceOps(spec, binds, inUserNamespace),
     ...(process.cwd === '/'
       ? []
       : [op('child', 'rootfs', 'mkdirIn', { path: process.cwd, mode: 0o755, uid: 0, gid: 0 })]),
-    ...childNetworkOps(network),
+    ...mounted,
+    ...childNetworkOps(network, mounted.length > 0 || (inUserNamespace && (process.rlimits ?? []).length > 0)),
+    ...(input.unmonitored?.beforePivot ?? []),
     ...kernelPathOps(spec.linux ?? {}),
     ...(process.terminal === true ? [ptyOp(process, input.consoleSize)] : []),
     ...(spec.root?.readonly === true ? [op('child', 'rootfs', 'readonlyRoot', {})] : []),
     op('child', 'rootfs', 'pivot', {}),
+    ...propagationOps(spec),
+    ...(input.unmonitored?.afterPivot ?? []),
   ];
+}
+
+/** The pivot has cut the root off from the host; from here on it is what the spec says. */
+function propagationOps(spec: Spec): PlanOp[] {
+  const word = rootPropagation(spec.linux ?? {});
+  if (word === undefined) return [];
+  const { propagation } = parseMountOptions([word]);
+  return [op('child', 'rootfs', 'mountPropagation', { path: '/', flags: propagation })];
 }
 
 function ptyOp(process: Process, size: StartInput['consoleSize']): PlanOp {
@@ -161,13 +214,19 @@ export function compileStartPlan(input: StartInput): Plan {
   }
   const cgroupPath = spec.linux?.cgroupsPath ?? id;
   const plan = cgroups.planContainer(cgroupPath, spec.linux?.resources ?? {});
+  checkSharedPid(spec, plan.cgroupInto !== undefined);
+  const mapped = hasUserNamespace(spec);
+  const binds = new Binds(mapped);
+  const rootfs = rootfsOps(input, spec.process, cgroupPath, binds);
   return {
     ops: [
-      ...setupOps(input, plan),
+      ...setupOps(input, spec.process, plan, binds),
       ...parentOps(network),
+      ...(mapped ? rlimitOps(spec.process, 'parent') : []),
+      ...(input.unmonitored?.parent ?? []),
       ...namespaceOps(spec, id, plan.join),
-      ...rootfsOps(input, spec.process, cgroupPath),
-      ...processOps(spec.process, seccomp),
+      ...rootfs,
+      ...processOps(mapped ? { ...spec.process, rlimits: [] } : spec.process, seccomp, input.unmonitored?.beforeExec),
       ...plan.cleanup,
     ],
   };

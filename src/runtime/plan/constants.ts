@@ -1,6 +1,7 @@
 /** Numbers of the kernel's interface (include/uapi/linux/{sched,mount,resource,stat}.h, x86_64 and arm64 alike). */
 
 export const CLONE = {
+  time: 0x00000080n,
   mount: 0x00020000n,
   cgroup: 0x02000000n,
   uts: 0x04000000n,

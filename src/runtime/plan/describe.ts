@@ -102,7 +102,48 @@ const WORDS: { [N in OpName]: (args: OpArgs<N>) => string } = {
   ambientSet: ({ raise }) => `pass on to executed programs: ${capabilities(raise)}`,
   exec: ({ argv }) => `run ${clip(argv.join(' '))}`,
   readFileIn: ({ path }) => `read \`${path}\``,
+  consoleSocket: ({ path }) => `connect to the console socket \`${path}\``,
+  joinOpen: ({ pid }) => `open the namespaces of process ${pid}`,
+  join: ({ flags }) => `join its ${list(flagNames(flags, CLONE))} namespaces`,
+  execPty: ({ rows, cols }) => `open a terminal${rows && cols ? ` of ${cols}x${rows}` : ''}`,
+  notifyParent: () => 'tell that the mounts are in place',
+  awaitChild: () => 'wait until the mounts are in place',
+  hook: ({ path }) => `run the hook \`${path}\``,
+  writeSelf: ({ path, data }) => `write ${quoted(data)} to \`/proc/self/${path}\``,
+  ownStdio: ({ uid }) => `give the standard streams to uid ${uid}`,
+  outlive: () => 'live on without islet',
+  openHold: ({ path }) => `make the FIFO \`${path}\``,
+  findProgram: ({ name }) => `find the program \`${name}\``,
+  hold: () => 'wait for the start',
+  cgroupDevices: ({ path, program }) =>
+    `let a program decide which devices ${path} may use (${program.length / 8} instructions)`,
+  joinPid: ({ path }) => `open the pid namespace ${path} for the new process`,
+  userNs: ({ uidMap }) => `make a user namespace (user ids: ${idMap(uidMap)})`,
+  joinUser: ({ path }) => `open the user namespace ${path} for the new process`,
+  stdioOwner: ({ uid }) => `give the standard streams to user ${uid} of the host`,
+  timeOffsets: ({ offsets }) => `make a time namespace with the offsets ${quoted(offsets)}`,
+  idmapOver: ({ path }) => `show ${path} with mapped owners (idmapped mount), for the root only`,
+  holdRoot: () => 'keep the root for the new process',
+  holdTree: ({ source, nsPath, uidMap }) =>
+    `open ${source}${nsPath === '' ? '' : ` of ${nsPath}`}${uidMap === '' ? '' : ` with mapped owners (user ids: ${idMap(uidMap)})`}`,
+  attachRoot: () => 'take the prepared root',
+  mountHeld: ({ target }) => `show what was opened at \`${target}\``,
+  hideProcess: () => 'hide from the other processes of the joined pid namespace until the program runs',
+  init: () => 'keep a small init process as the first one, which starts the program',
 };
+
+/** "0 100000 65536" -> "0 to 65535 are 100000 to 165535 outside" */
+function idMap(lines: string): string {
+  const words = lines
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const [inside = 0, outside = 0, size = 0] = line.split(' ').map(Number);
+      if (size === 1) return `${inside} is ${outside} outside`;
+      return `${inside} to ${inside + size - 1} are ${outside} to ${outside + size - 1} outside`;
+    });
+  return words.join('; ');
+}
 
 function layers(options: string): number {
   const lower = options.split(',').find((option) => option.startsWith('lowerdir=')) ?? '';

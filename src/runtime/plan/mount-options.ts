@@ -6,6 +6,10 @@ export interface MountOptions {
   bind: 'none' | 'bind' | 'rbind';
   /** MOUNT_ATTR_* of the mount */
   attrs: bigint;
+  /** MOUNT_ATTR_* of the mount and of all below it: rro, rnosuid ... */
+  treeAttrs: bigint;
+  /** Owners are mapped, of the mount or of the tree. */
+  idmap: 'none' | 'idmap' | 'ridmap';
   /** MS_*, with MS_REC for the tree below it; 0 for what a new mount has */
   propagation: bigint;
   /** What a missing target of a bind mount is made as. */
@@ -45,12 +49,24 @@ const PROPAGATION: Readonly<Record<string, bigint>> = {
 const NO_EFFECT = new Set(['defaults', 'async', 'norelatime', 'nomand']);
 
 export function parseMountOptions(options: readonly string[]): MountOptions {
-  const result: MountOptions = { bind: 'none', attrs: 0n, propagation: 0n, create: 'directory', fs: [] };
+  const result: MountOptions = {
+    bind: 'none',
+    attrs: 0n,
+    treeAttrs: 0n,
+    idmap: 'none',
+    propagation: 0n,
+    create: 'directory',
+    fs: [],
+  };
   for (const option of options) {
     const attr = ATTR_OPTIONS[option];
+    const treeAttr = option.startsWith('r') ? ATTR_OPTIONS[option.slice(1)] : undefined;
     const propagation = PROPAGATION[option.replace(/^r/, '')];
     if (option === 'bind' || option === 'rbind') result.bind = option;
     else if (attr !== undefined) result.attrs = (result.attrs & ~(attr.clear ?? 0n)) | (attr.set ?? 0n);
+    else if (treeAttr !== undefined) {
+      result.treeAttrs = (result.treeAttrs & ~(treeAttr.clear ?? 0n)) | (treeAttr.set ?? 0n);
+    } else if (option === 'idmap' || option === 'ridmap') result.idmap = option;
     else if (propagation !== undefined) result.propagation = propagation | (option.startsWith('r') ? MS.rec : 0n);
     else if (option === 'create=file') result.create = 'file';
     else if (option === 'create=dir') result.create = 'directory';

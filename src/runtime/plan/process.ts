@@ -5,7 +5,7 @@ import { capabilityMask } from '../../security/capabilities.ts';
 import type { SeccompProgram } from '../../security/seccomp/index.ts';
 import { RLIM_INFINITY, RLIMITS } from './constants.ts';
 import { op } from './op.ts';
-import type { PlanOp } from './table.ts';
+import type { PlanOp, SectionName } from './table.ts';
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /** Anything at or above is "no limit": doubles near 2^64 cannot tell. */
@@ -15,17 +15,22 @@ const DEFAULT_UMASK = 0o022;
 const limitValue = (value: number) =>
   value < 0 || value >= UNLIMITED_FROM ? RLIM_INFINITY : BigInt(Math.trunc(value));
 
-function rlimitOp({ type, soft, hard }: Rlimit): PlanOp {
+function rlimitOp({ type, soft, hard }: Rlimit, section: SectionName): PlanOp {
   const resource = RLIMITS[type];
   if (resource === undefined) {
     throw new EngineError('InvalidParameter', `unknown resource limit "${type}"`, {
       hint: `the kernel has ${Object.keys(RLIMITS).join(', ')}`,
     });
   }
-  return op('child', 'limits', 'rlimit', { resource, soft: limitValue(soft), hard: limitValue(hard) });
+  return op(section, 'limits', 'rlimit', { resource, soft: limitValue(soft), hard: limitValue(hard) });
 }
 
-function searchPath(env: readonly string[]): string[] {
+/** In the section parent they are set by the monitor, which alone may raise them for a process in a user namespace. */
+export function rlimitOps({ rlimits = [] }: Process, section: SectionName): PlanOp[] {
+  return rlimits.map((limit) => rlimitOp(limit, section));
+}
+
+export function searchPath(env: readonly string[]): string[] {
   const path = env.findLast((entry) => entry.startsWith('PATH='))?.slice('PATH='.length) ?? DEFAULT_PATH;
   // An empty element would be the working directory, which is the image's to fill.
   return path.split(':').filter(Boolean);
@@ -53,7 +58,11 @@ function masks(capabilities: Capabilities = {}): Masks {
  * runc's order. Installing a filter without no_new_privs takes CAP_SYS_ADMIN, so it then comes before the identity and
  * capabilities change, and as late as that allows: every call after it has to pass the filter.
  */
-export function processOps(process: Process, seccomp: SeccompProgram | null): PlanOp[] {
+export function processOps(
+  process: Process,
+  seccomp: SeccompProgram | null,
+  beforeExec: readonly PlanOp[] = [],
+): PlanOp[] {
   const { user, capabilities, noNewPrivileges = false } = process;
   const caps = masks(capabilities);
   const filter =
@@ -62,7 +71,7 @@ export function processOps(process: Process, seccomp: SeccompProgram | null): Pl
   const keepCaps = user.uid !== 0 && (caps.permitted | caps.ambient) !== 0n;
   return [
     op('child', 'process', 'chdir', { path: process.cwd }),
-    ...(process.rlimits ?? []).map(rlimitOp),
+    ...rlimitOps(process, 'child'),
     op('child', 'process', 'umask', { mask: user.umask ?? DEFAULT_UMASK }),
     ...(noNewPrivileges ? [op('child', 'capabilities', 'noNewPrivs', {})] : []),
     op('child', 'capabilities', 'boundingSet', { keep: caps.bounding }),
@@ -78,6 +87,7 @@ export function processOps(process: Process, seccomp: SeccompProgram | null): Pl
     }),
     ...(caps.ambient === 0n ? [] : [op('child', 'capabilities', 'ambientSet', { raise: caps.ambient })]),
     ...(noNewPrivileges ? filter : []),
+    ...beforeExec,
     op('child', 'process', 'exec', { argv: process.args, env: process.env, searchPath: searchPath(process.env) }),
   ];
 }

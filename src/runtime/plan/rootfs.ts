@@ -2,12 +2,15 @@
 import type { Device, Linux, Mount, Spec } from '../../oci/runtime-spec.ts';
 import { sysctlPath } from '../../oci/sysctl.ts';
 import type { CgroupBackend } from '../cgroups/backend.ts';
-import { FILE_TYPE, MOUNT_ATTR, MS } from './constants.ts';
+import type { Binds } from './binds.ts';
+import { FILE_TYPE, MOUNT_ATTR } from './constants.ts';
 import { type MountOptions, parseMountOptions } from './mount-options.ts';
 import { op, text } from './op.ts';
 import type { PlanOp } from './table.ts';
 
-export interface CgroupView {
+export interface MountView {
+  /** Where bind mounts go. */
+  to: Binds;
   backend: CgroupBackend;
   path: string;
   ownNamespace: boolean;
@@ -25,22 +28,10 @@ const DEV_LINKS: readonly [target: string, path: string][] = [
 
 const isBind = ({ type }: Mount, options: MountOptions) => type === 'bind' || options.bind !== 'none';
 
-function bindOp(source: string, target: string, options: MountOptions): PlanOp {
-  const recursive = options.bind !== 'bind';
-  return op('child', 'mounts', 'mountBind', {
-    source,
-    target,
-    recursive: recursive ? 1 : 0,
-    attrs: options.attrs,
-    propagation: options.propagation || MS.private | (recursive ? MS.rec : 0n),
-    createTarget: options.create === 'file' ? 2 : 1,
-  });
-}
-
-function cgroupOps(target: string, options: MountOptions, { backend, path, ownNamespace }: CgroupView): PlanOp[] {
+function cgroupOps(target: string, options: MountOptions, { backend, path, ownNamespace, to }: MountView): PlanOp[] {
   const { directory, binds, links } = backend.mounts(path, ownNamespace);
   const inside = (name: string) => (name === '' ? target : `${target}/${name}`);
-  const mounts = binds.map(({ source, name }) => bindOp(source, inside(name), { ...options, bind: 'bind' }));
+  const mounts = binds.flatMap(({ source, name }) => to.ops(source, inside(name), { ...options, bind: 'bind' }));
   if (!directory) return mounts;
   const writable = options.attrs & ~MOUNT_ATTR.rdonly;
   return [
@@ -60,31 +51,47 @@ function cgroupOps(target: string, options: MountOptions, { backend, path, ownNa
   ];
 }
 
-export function mountOps(mounts: readonly Mount[], cgroups: CgroupView): PlanOp[] {
+export function mountOps(mounts: readonly Mount[], view: MountView): PlanOp[] {
   return mounts.flatMap((mount) => {
     const options = parseMountOptions(mount.options ?? []);
     const { destination: target, type = 'none', source = type } = mount;
-    if (isBind(mount, options)) return [bindOp(source, target, options)];
-    if (type === 'cgroup') return cgroupOps(target, options, cgroups);
+    if (isBind(mount, options)) return view.to.ops(source, target, options, mount);
+    if (type === 'cgroup') return cgroupOps(target, options, view);
     return [
       op('child', 'mounts', 'mountFs', { fsType: type, source, target, options: options.fs, attrs: options.attrs }),
     ];
   });
 }
 
-function deviceOp({ path, type, major, minor, fileMode, uid, gid }: Device): PlanOp {
+function nodeOp({ path, type, major, minor, fileMode, uid, gid }: Device): PlanOp {
   const mode = FILE_TYPE[type] | (fileMode ?? 0o666);
   return op('child', 'devices', 'mknodIn', { path, mode, major, minor, uid: uid ?? 0, gid: gid ?? 0 });
 }
 
-/** A /dev that the user brings along is left as it is. */
-export function deviceOps(spec: Spec): PlanOp[] {
+/** Nodes lie in /dev itself but for some, such as /dev/net/tun. */
+function parentOps(devices: readonly Device[]): PlanOp[] {
+  const parents = new Set(devices.map(({ path }) => path.slice(0, path.lastIndexOf('/'))));
+  return [...parents]
+    .filter((path) => path !== '' && path !== '/dev')
+    .map((path) => op('child', 'devices', 'mkdirIn', { path, mode: 0o755, uid: 0, gid: 0 }));
+}
+
+/**
+ * A /dev that the user brings along is left as it is. In a user namespace mknod makes nothing that can be opened: there
+ * the host's nodes are shown.
+ */
+export function deviceOps(spec: Spec, to: Binds, inUserNamespace: boolean): PlanOp[] {
   const ownDev = spec.mounts?.some(
     (mount) => mount.destination === '/dev' && isBind(mount, parseMountOptions(mount.options ?? [])),
   );
   if (ownDev === true) return [];
+  const devices = spec.linux?.devices ?? [];
+  const shown = { ...parseMountOptions(['bind', 'private', 'nosuid', 'noexec']), create: 'file' } as const;
   return [
-    ...(spec.linux?.devices ?? []).map(deviceOp),
+    ...parentOps(devices),
+    ...devices.flatMap((device) =>
+      inUserNamespace ? to.ops(device.hostPath ?? device.path, device.path, shown) : [nodeOp(device)],
+    ),
     ...DEV_LINKS.map(([target, path]) => op('child', 'devices', 'symlinkIn', { target, path })),
   ];
 }

@@ -100,6 +100,73 @@ export const OPS = {
   // --- run plans only ---
   /** Reads a regular file in root of at most maxBytes; adds its bytes (or, if it is missing, an absent marker) to the results. */
   readFileIn: { path: 'str', maxBytes: 'u32' },
+
+  // --- the OCI runtime command line (no monitor; `create` and `start` are two commands) ---
+  /** Section setup: connects to this unix socket, to which the terminal's master is then sent (SCM_RIGHTS). */
+  consoleSocket: { path: 'str' },
+  /** Section setup: opens a running process, whose namespaces `join` then enters. startTicks: field 22 of its stat. */
+  joinOpen: { pid: 'u32', startTicks: 'u64' },
+  /** setns(2) with the opened process. With CLONE_NEWNS its root becomes the root. */
+  join: { flags: 'u64' },
+  /** `pty` for a process that joins a container: without /dev/console. */
+  execPty: { rows: 'u32', cols: 'u32', uid: 'u32' },
+  /** Section child: tells the section parent, in `awaitChild`, that the mounts are in place. */
+  notifyParent: {},
+  /** Section parent: waits for the child's notifyParent. */
+  awaitChild: {},
+  /** Runs a hook to its end, the container's state on its stdin: stateHead, the container's pid in digits, stateTail. timeoutMs 0: none. */
+  hook: { path: 'str', argv: 'strs', env: 'strs', timeoutMs: 'u32', stateHead: 'bytes', stateTail: 'bytes' },
+  /** Writes a file of this process's own directory in /proc, such as `attr/exec`, after checking that it is procfs. */
+  writeSelf: { path: 'str', data: 'bytes' },
+  /** Gives standard descriptors that are pipes, files or sockets to the workload's user, so that it may reopen /dev/stdout. */
+  ownStdio: { uid: 'u32' },
+  /** From here on the process does not die with the islet that made it. */
+  outlive: {},
+  /** Section setup: makes and opens the FIFO at which `hold` waits. */
+  openHold: { path: 'str' },
+  /** Fails as `exec` would when there is no such program, or it is not executable. */
+  findProgram: { name: 'str', searchPath: 'strs' },
+  /** Reports that all is set up, then waits for one byte in the FIFO. Last but for hooks and `exec`: it only reads and writes. */
+  hold: {},
+
+  // --- setup, and run plans ---
+  /** Loads a BPF_PROG_TYPE_CGROUP_DEVICE program (struct bpf_insn[] as bytes) and attaches it to a cgroup2 directory. */
+  cgroupDevices: { path: 'str', program: 'bytes' },
+  // --- namespaces, user namespaces and host trees that are opened before the clone (section setup) ---
+  /** Opens the PID namespace into which the clone puts the process. */
+  joinPid: { path: 'str' },
+  /** Makes the user namespace into which the clone puts the process. Maps: lines "inside outside count". */
+  userNs: { uidMap: 'str', gidMap: 'str' },
+  /** Opens an existing user namespace into which the clone puts the process. */
+  joinUser: { path: 'str' },
+  /** Who owns the pipes of the standard streams, in ids of the host: the workload's user, mapped. */
+  stdioOwner: { uid: 'u32', gid: 'u32' },
+  /** Offsets of the time namespace that the clone enters: lines "clock seconds nanoseconds". */
+  timeOffsets: { offsets: 'bytes' },
+  /** Takes an own mount table for the moment, and shows the tree at this path through the user namespace's map in it. */
+  idmapOver: { path: 'str' },
+  /** Takes the root out of that mount table, which ends. */
+  holdRoot: {},
+  /** Clones a tree of the host, or of the mount namespace nsPath, for mountHeld. Slots count from 0. Maps as in userNs, '' for none. */
+  holdTree: {
+    slot: 'u32',
+    nsPath: 'str',
+    source: 'str',
+    recursive: 'u32',
+    attrs: 'u64',
+    propagation: 'u64',
+    uidMap: 'str',
+    gidMap: 'str',
+  },
+  // --- and their use (section child) ---
+  /** Puts the held root on a host directory of the new mount namespace; it then is the root. */
+  attachRoot: { target: 'str' },
+  /** Puts a held tree on a place in root. createTarget as in mountBind. */
+  mountHeld: { slot: 'u32', target: 'str', createTarget: 'u32' },
+  /** Hides this process from others of a joined PID namespace (/proc/PID/fd, ptrace) until it executes its program. */
+  hideProcess: {},
+  /** `exec` then executes islet itself as process 1, which starts the program, forwards signals and reaps orphans. */
+  init: {},
 } as const satisfies Record<string, Record<string, FieldType>>;
 
 export type OpName = keyof typeof OPS;

@@ -1,6 +1,8 @@
 import { flag } from '../../flags/define.ts';
 import { FlagValueError } from '../../flags/flag.ts';
 import { messages } from '../../format/messages.ts';
+import { parseMount } from './mount-flag.ts';
+import { checkByteRate, checkIORate, checkWeightDevice } from './block-io.ts';
 
 function checkEnvironment(text: string): string {
   if (text === '' || text.startsWith('=')) throw new FlagValueError(messages.badEnvironment(text));
@@ -18,6 +20,11 @@ function checkStream(text: string): string {
   return name;
 }
 
+function checkMount(text: string): string {
+  parseMount(text);
+  return text;
+}
+
 /** The flags that `run` and `create` share: everything that describes the container. */
 export const CREATE_FLAGS = {
   annotation: flag.list({
@@ -25,16 +32,29 @@ export const CREATE_FLAGS = {
     usage: 'Add an annotation to the container (passed on to the OCI runtime)',
   }),
   attach: flag.list({ short: 'a', usage: 'Attach to STDIN, STDOUT or STDERR', check: checkStream }),
+  'blkio-weight': flag.int({
+    usage: 'Block IO (relative weight), between 10 and 1000, or 0 to disable (default 0)',
+  }),
+  'blkio-weight-device': flag.list({ usage: 'Block IO weight (relative device weight)', check: checkWeightDevice }),
   'cap-add': flag.list({ usage: 'Add Linux capabilities' }),
   'cap-drop': flag.list({ usage: 'Drop Linux capabilities' }),
+  'cgroup-parent': flag.string({ usage: 'Optional parent cgroup for the container' }),
   cgroupns: flag.string({ usage: 'Cgroup namespace to use (host|private)' }),
   cidfile: flag.string({ usage: 'Write the container ID to the file' }),
   'cpu-period': flag.int({ usage: 'Limit CPU CFS (Completely Fair Scheduler) period' }),
   'cpu-quota': flag.int({ usage: 'Limit CPU CFS (Completely Fair Scheduler) quota' }),
+  'cpu-rt-period': flag.int({ usage: 'Limit CPU real-time period in microseconds' }),
+  'cpu-rt-runtime': flag.int({ usage: 'Limit CPU real-time runtime in microseconds' }),
   'cpu-shares': flag.int({ short: 'c', usage: 'CPU shares (relative weight)' }),
   cpus: flag.nanoCpus({ usage: 'Number of CPUs' }),
   'cpuset-cpus': flag.string({ usage: 'CPUs in which to allow execution (0-3, 0,1)' }),
   'cpuset-mems': flag.string({ usage: 'MEMs in which to allow execution (0-3, 0,1)' }),
+  device: flag.list({ usage: 'Add a host device to the container' }),
+  'device-cgroup-rule': flag.list({ usage: 'Add a rule to the cgroup allowed devices list' }),
+  'device-read-bps': flag.list({ usage: 'Limit read rate (bytes per second) from a device', check: checkByteRate }),
+  'device-read-iops': flag.list({ usage: 'Limit read rate (IO per second) from a device', check: checkIORate }),
+  'device-write-bps': flag.list({ usage: 'Limit write rate (bytes per second) to a device', check: checkByteRate }),
+  'device-write-iops': flag.list({ usage: 'Limit write rate (IO per second) to a device', check: checkIORate }),
   domainname: flag.string({ usage: 'Container NIS domain name' }),
   entrypoint: flag.string({ usage: 'Overwrite the default ENTRYPOINT of the image' }),
   env: flag.list({ short: 'e', usage: 'Set environment variables', check: checkEnvironment }),
@@ -48,8 +68,19 @@ export const CREATE_FLAGS = {
   memory: flag.bytes({ short: 'm', usage: 'Memory limit' }),
   'memory-reservation': flag.bytes({ usage: 'Memory soft limit' }),
   'memory-swap': flag.swapBytes({ usage: "Swap limit equal to memory plus swap: '-1' to enable unlimited swap" }),
+  'memory-swappiness': flag.int({
+    initial: -1,
+    defaultText: '-1',
+    usage: 'Tune container memory swappiness (0 to 100)',
+  }),
+  mount: flag.list({
+    valueName: 'mount',
+    usage: 'Attach a filesystem mount to the container (type=bind or tmpfs)',
+    check: checkMount,
+  }),
   name: flag.string({ usage: 'Assign a name to the container' }),
   network: flag.string({ valueName: 'network', usage: 'Connect a container to a network: bridge, none or host' }),
+  'oom-kill-disable': flag.bool({ usage: 'Disable OOM Killer' }),
   'oom-score-adj': flag.int({ usage: "Tune host's OOM preferences (-1000 to 1000)" }),
   pid: flag.string({ usage: 'PID namespace to use' }),
   'pids-limit': flag.int({ usage: 'Tune container pids limit (set -1 for unlimited)' }),

@@ -3,8 +3,10 @@ import type { CreateRequest, HostConfig } from '../../../api/types/container.ts'
 import { CommandError } from '../../errors.ts';
 import type { FlagValues } from '../../flags/flag.ts';
 import { messages } from '../../format/messages.ts';
+import { blockIO } from './block-io.ts';
 import type { CREATE_FLAGS } from './create-flags.ts';
 import { readEnvFile } from './env-file.ts';
+import { deviceMapping, parseMount } from './mount-flag.ts';
 import { securityOptions } from './security-opt.ts';
 
 export type CreateFlags = FlagValues<typeof CREATE_FLAGS>;
@@ -79,6 +81,9 @@ function hostConfig({ flags, given, consoleSize }: CreateInput, binds: string[])
     CapAdd: flags['cap-add'].map(capability),
     CapDrop: flags['cap-drop'].map(capability),
     CgroupnsMode: flags.cgroupns,
+    ...(flags.device.length === 0 ? {} : { Devices: flags.device.map(deviceMapping) }),
+    ...(flags['device-cgroup-rule'].length === 0 ? {} : { DeviceCgroupRules: flags['device-cgroup-rule'] }),
+    ...(flags.mount.length === 0 ? {} : { Mounts: flags.mount.map(parseMount) }),
     ContainerIDFile: flags.cidfile,
     GroupAdd: flags['group-add'],
     IpcMode: flags.ipc,
@@ -101,6 +106,12 @@ function hostConfig({ flags, given, consoleSize }: CreateInput, binds: string[])
 
 function resources(flags: CreateFlags): HostConfig {
   return {
+    ...blockIO(flags),
+    CgroupParent: flags['cgroup-parent'],
+    CpuRealtimePeriod: flags['cpu-rt-period'] ?? 0,
+    CpuRealtimeRuntime: flags['cpu-rt-runtime'] ?? 0,
+    ...(flags['memory-swappiness'] === -1 ? {} : { MemorySwappiness: flags['memory-swappiness'] ?? -1 }),
+    OomKillDisable: flags['oom-kill-disable'],
     CpuPeriod: flags['cpu-period'] ?? 0,
     CpuQuota: flags['cpu-quota'] ?? 0,
     CpuShares: flags['cpu-shares'] ?? 0,
@@ -122,7 +133,7 @@ function capability(name: string): string {
   return upper === 'ALL' || upper.startsWith('CAP_') ? upper : `CAP_${upper}`;
 }
 
-function restartPolicy(text: string): NonNullable<HostConfig['RestartPolicy']> {
+export function restartPolicy(text: string): NonNullable<HostConfig['RestartPolicy']> {
   const [, name, count = '0'] = /^(no|always|unless-stopped|on-failure)?(?::([0-9]+))?$/.exec(text) ?? [];
   if (name === undefined && text !== '') throw new CommandError(messages.badRestartPolicy(text), FAILED);
   return { Name: (name ?? 'no') as 'no', MaximumRetryCount: Number(count) };

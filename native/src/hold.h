@@ -1,0 +1,12 @@
+/* Between `create` and `start`: how the two sides tell each other how far they are, and where the container waits. */
+#ifndef ISLET_HOLD_H
+#define ISLET_HOLD_H
+#include "context.h"
+
+/* Bytes that the container's first process sends. */
+#define SYNC_MOUNTED 'M'
+#define SYNC_HELD 'R'
+
+/* Takes the terminal's master: sends it to the console socket and closes it, or keeps it for the proxy. 0 or an errno. */
+int hold_terminal(struct context *ctx, int master);
+#endif

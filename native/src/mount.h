@@ -1,0 +1,14 @@
+/* Pieces of the mount operations that others use. */
+#ifndef ISLET_MOUNT_H
+#define ISLET_MOUNT_H
+#include "context.h"
+
+#define MOUNT_PROPAGATION (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
+
+/* Sets attributes and propagation of a mount, or of the tree below it. 0 or an errno. */
+int mount_attributes(int fd, uint64_t attrs, uint64_t propagation, bool recursive);
+/* Puts a detached mount on what `target_fd` is. 0 or an errno. */
+int mount_move(int mount_fd, int target_fd);
+/* The place in root to mount on: 0 must exist, 1 a directory is made, 2 a file is made. -1 with errno. */
+int mount_open_target(const struct context *ctx, const char *path, uint32_t create);
+#endif

@@ -1,0 +1,75 @@
+/** Directories and files of the host that a container was given: looked at when it is made, and again when it starts. */
+import { chownSync, existsSync, mkdirSync, type Stats, statSync } from 'node:fs';
+import { EngineError } from '../errors.ts';
+import type { HostConfig } from '../oci/container-config.ts';
+import type { Mount } from '../oci/runtime-spec.ts';
+import { bindOptions, bindRequests, type BindRequest } from '../oci/spec/binds.ts';
+import { hostId } from '../runtime/plan/namespaces.ts';
+import type { ContainerRecord, UserRecord } from './record.ts';
+
+const SELINUX = '/sys/fs/selinux/enforce';
+
+/** At create. Throws InvalidParameter for a source that has to exist; the warnings name what this host lacks. */
+export function checkBinds(hostConfig: HostConfig, hasSelinux: boolean = existsSync(SELINUX)): string[] {
+  const warnings: string[] = [];
+  for (const bind of bindRequests(hostConfig)) {
+    if (!bind.createSource && !existsSync(bind.source)) {
+      throw new EngineError(
+        'InvalidParameter',
+        `invalid mount config for type "bind": bind source path does not exist: ${bind.source}`,
+      );
+    }
+    if (bind.relabel === '') continue;
+    const field = `HostConfig.Binds: the option "${bind.relabel}" of ${bind.source}:${bind.target}`;
+    if (hasSelinux) {
+      throw new EngineError('NotImplemented', `${field} is not supported by isle yet`, {
+        hint: 'label the directory on the host: chcon -R -t container_file_t DIR',
+      });
+    }
+    warnings.push(`${field}: this host has no SELinux, so no label is changed.`);
+  }
+  return warnings;
+}
+
+/** At the start, as Docker does for `-v`; in a user namespace it belongs to the container's root. */
+export function createSources({ hostConfig, idMap }: ContainerRecord): void {
+  for (const { createSource, source } of bindRequests(hostConfig)) {
+    if (!createSource || existsSync(source)) continue;
+    mkdirSync(source, { recursive: true, mode: 0o755 });
+    if (idMap) chownSync(source, hostId(idMap.uid, 0, 'user id'), hostId(idMap.gid, 0, 'group id'));
+  }
+}
+
+/**
+ * One pair of ids: the source's owner on disk is the container's user inside. Nobody else inside can make files there,
+ * which is what keeps the mapping from giving anyone the rights of another.
+ */
+function ownerMaps(
+  record: ContainerRecord,
+  user: UserRecord,
+  owner: Stats,
+): Pick<Mount, 'uidMappings' | 'gidMappings'> {
+  const { idMap } = record;
+  const uid = idMap ? hostId(idMap.uid, user.uid, 'user id') : user.uid;
+  const gid = idMap ? hostId(idMap.gid, user.gid, 'group id') : user.gid;
+  return {
+    uidMappings: [{ containerID: owner.uid, hostID: uid, size: 1 }],
+    gidMappings: [{ containerID: owner.gid, hostID: gid, size: 1 }],
+  };
+}
+
+function toMount(record: ContainerRecord, user: UserRecord, bind: BindRequest): Mount {
+  const stats = statSync(bind.source, { throwIfNoEntry: false });
+  const maps = bind.idmap && stats !== undefined ? ownerMaps(record, user, stats) : {};
+  return {
+    destination: bind.target,
+    type: 'bind',
+    source: bind.source,
+    ...maps,
+    options: bindOptions(bind, stats?.isDirectory() === false),
+  };
+}
+
+export function bindMounts(record: ContainerRecord, user: UserRecord): Mount[] {
+  return bindRequests(record.hostConfig).map((bind) => toMount(record, user, bind));
+}

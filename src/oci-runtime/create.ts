@@ -1,0 +1,147 @@
+/** What `create` and `run` share: from a bundle to a container that waits for its start. */
+import { fstatSync, realpathSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { EngineError } from '../errors.ts';
+import { cgroupsPath } from './cgroups-path.ts';
+import { loadConfig } from './config/load.ts';
+import type { OciConfig, OciProcess } from './config/types.ts';
+import type { RuntimeContext } from './context.ts';
+import { compileFilter } from './filter.ts';
+import type { IsletCall } from './islet.ts';
+import { compileContainer, specOf } from './plan.ts';
+import {
+  cgroupBackend,
+  claimDirectory,
+  containerDirectory,
+  OCI_VERSION,
+  removeDirectory,
+  type SavedState,
+  saveState,
+  startTicksOf,
+} from './state.ts';
+
+export interface CreateRequest {
+  id: string;
+  bundle: string;
+  pidFile: string | undefined;
+  consoleSocket: string | undefined;
+  preserveFds: number;
+  /** islet stays in the foreground and can serve the terminal itself */
+  foreground: boolean;
+}
+
+export interface Prepared {
+  directory: string;
+  state: SavedState;
+  call: IsletCall;
+}
+
+type Runnable = OciConfig & { process: OciProcess };
+
+/** systemd's socket activation hands descriptors from 3 up over; the container's program is the one to take them. */
+function preservedFds(request: CreateRequest, process: OciProcess): number {
+  const listen = Number(globalThis.process.env['LISTEN_FDS'] ?? 0) || 0;
+  if (listen > 0) process.env.push(`LISTEN_FDS=${listen}`, 'LISTEN_PID=1');
+  const count = request.preserveFds + listen;
+  for (let fd = 3; fd < 3 + count; fd++) {
+    try {
+      fstatSync(fd);
+    } catch {
+      throw new EngineError('InvalidParameter', `--preserve-fds: descriptor ${fd} is not open`);
+    }
+  }
+  return count;
+}
+
+function checkTerminal({ foreground, consoleSocket }: CreateRequest, process: OciProcess): void {
+  if (process.terminal === true && consoleSocket === undefined && !foreground) {
+    throw new EngineError('InvalidParameter', 'a terminal needs --console-socket: nobody would hold its other side', {
+      hint: 'give --console-socket, or run in the foreground',
+    });
+  }
+  if (process.terminal !== true && consoleSocket !== undefined) {
+    throw new EngineError('InvalidParameter', '--console-socket is of no use without a terminal', {
+      hint: 'set process.terminal in config.json',
+    });
+  }
+}
+
+function runnable(config: OciConfig): Runnable {
+  if (config.process === undefined) {
+    throw new EngineError('InvalidParameter', 'config.json: process: is missing');
+  }
+  return { ...config, process: config.process };
+}
+
+function initialState(request: CreateRequest, config: Runnable, rootfs: string, path: string): SavedState {
+  const { annotations = {}, hooks = {}, process, linux } = config;
+  return {
+    ociVersion: OCI_VERSION,
+    id: request.id,
+    pid: 0,
+    startTicks: '0',
+    bundle: request.bundle,
+    rootfs,
+    created: new Date().toISOString(),
+    annotations,
+    cgroupsPath: path,
+    namespaces: (linux?.namespaces ?? []).map(({ type }) => type),
+    process,
+    resources: linux?.resources ?? {},
+    seccompFlags: null,
+    hooks,
+  };
+}
+
+/** Claims the id, writes the state, compiles the plan. Whatever fails takes the directory away again. */
+export async function prepare(context: RuntimeContext, request: CreateRequest): Promise<Prepared> {
+  // Refuses an id that is none before anything else is looked at.
+  containerDirectory(context.root, request.id);
+  const bundle = realpathSync(resolve(request.bundle));
+  const loaded = loadConfig(bundle);
+  const config = runnable(loaded.config);
+  checkTerminal(request, config.process);
+  const preserved = preservedFds(request, config.process);
+  const path = cgroupsPath(config.linux?.cgroupsPath, request.id, context.systemdCgroup);
+  const seccomp = await compileFilter(context.root, loaded.seccomp, config.process);
+  for (const warning of [...loaded.warnings, ...(seccomp?.warnings ?? [])]) context.log.warn(warning);
+  const directory = claimDirectory(context.root, request.id);
+  try {
+    const state = initialState({ ...request, bundle }, config, loaded.rootDirectory, path);
+    if (seccomp !== null) {
+      writeFileSync(join(directory, 'seccomp.bpf'), seccomp.filter, { mode: 0o600 });
+      state.seccompFlags = String(seccomp.flags);
+    }
+    const fifo = join(directory, 'exec.fifo');
+    const backend = cgroupBackend();
+    const input = {
+      config,
+      id: request.id,
+      bundle,
+      rootDirectory: loaded.rootDirectory,
+      cgroups: backend,
+      cgroupsPath: path,
+      seccomp,
+      fifo,
+      consoleSocket: request.consoleSocket,
+    };
+    const plan = compileContainer(input);
+    for (const warning of backend.planContainer(path, specOf(input).linux?.resources ?? {}).warnings)
+      context.log.warn(warning);
+    // Written before anything is made outside of this directory, so that `delete` knows what to look for.
+    saveState(directory, state);
+    const call = { islet: context.islet, plan, directory, cwd: bundle, preserved };
+    return { directory, state, call };
+  } catch (error) {
+    removeDirectory(context.root, request.id);
+    throw error;
+  }
+}
+
+/** The process is there: its pid goes to the state and to the pid file. */
+export function record({ directory, state }: Prepared, pid: number, pidFile: string | undefined): void {
+  state.pid = pid;
+  state.startTicks = startTicksOf(pid);
+  saveState(directory, state);
+  if (pidFile !== undefined) writeFileSync(pidFile, String(pid));
+}

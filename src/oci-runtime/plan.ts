@@ -1,0 +1,131 @@
+/** A bundle's configuration as a plan: the plan compiler's, with what a container without a monitor has instead. */
+import { existsSync, readFileSync } from 'node:fs';
+import { EngineError } from '../errors.ts';
+import { loopbackUp } from '../networks/netlink/index.ts';
+import type { Device, Spec } from '../oci/runtime-spec.ts';
+import { DEFAULT_DEVICES } from '../oci/spec/devices.ts';
+import type { CgroupBackend } from '../runtime/cgroups/index.ts';
+import { compileStartPlan, type NetworkBatches, type UnmonitoredParts } from '../runtime/plan/compile.ts';
+import { op, text } from '../runtime/plan/op.ts';
+import { searchPath } from '../runtime/plan/process.ts';
+import type { Plan, PlanOp } from '../runtime/plan/table.ts';
+import type { SeccompProgram } from '../security/seccomp/index.ts';
+import type { Hooks, OciConfig, OciProcess } from './config/types.ts';
+import { withDefaultRules } from './device-rules.ts';
+import { hookOps } from './hooks.ts';
+import { type OciState, OCI_VERSION } from './state.ts';
+
+export interface ContainerPlanInput {
+  config: OciConfig & { process: OciProcess };
+  id: string;
+  bundle: string;
+  rootDirectory: string;
+  cgroups: CgroupBackend;
+  cgroupsPath: string;
+  seccomp: SeccompProgram | null;
+  fifo: string;
+  /** undefined: no terminal, or one that islet itself serves in the foreground */
+  consoleSocket: string | undefined;
+}
+
+/** The spec's default devices, unless the bundle has a say about the same path. */
+function withDefaultDevices(devices: readonly Device[]): Device[] {
+  const named = new Set(devices.map(({ path }) => path));
+  return [...devices, ...DEFAULT_DEVICES.filter(({ path }) => !named.has(path))];
+}
+
+/** `exec` of the next program is confined: it takes effect with execve. */
+export function labelOps({ apparmorProfile, selinuxLabel }: OciProcess): PlanOp[] {
+  if (apparmorProfile) {
+    const path = existsSync('/proc/self/attr/apparmor/exec') ? 'attr/apparmor/exec' : 'attr/exec';
+    return [op('child', 'lsm', 'writeSelf', { path, data: text(`exec ${apparmorProfile}`) })];
+  }
+  if (selinuxLabel) return [op('child', 'lsm', 'writeSelf', { path: 'attr/exec', data: text(selinuxLabel) })];
+  return [];
+}
+
+export function findProgramOp(process: OciProcess): PlanOp {
+  const [name = ''] = process.args;
+  return op('child', 'process', 'findProgram', { name, searchPath: searchPath(process.env) });
+}
+
+function unmonitored(input: ContainerPlanInput): UnmonitoredParts {
+  const { config, id, bundle, fifo, consoleSocket, cgroups, cgroupsPath } = input;
+  const parent = cgroupsPath.split('/').slice(0, -1).join('/');
+  // A cgroup without a parent of its own is made ready as parents are: its cpuset filled.
+  const parentOps = cgroups.planParent(parent || cgroupsPath, readIfThere).ops;
+  const hooks: Hooks = config.hooks ?? {};
+  const annotations = config.annotations ?? {};
+  const base = { ociVersion: OCI_VERSION, id, pid: 0, bundle, annotations };
+  const creating: OciState = { ...base, status: 'creating' };
+  const created: OciState = { ...base, status: 'created' };
+  const host = [...hookOps('parent', hooks.prestart, creating), ...hookOps('parent', hooks.createRuntime, creating)];
+  const inside = hookOps('child', hooks.createContainer, creating);
+  const any = host.length + inside.length > 0;
+  const { process } = config;
+  return {
+    setup: [
+      ...parentOps,
+      op('setup', 'start', 'openHold', { path: fifo }),
+      ...(consoleSocket === undefined ? [] : [op('setup', 'terminal', 'consoleSocket', { path: consoleSocket })]),
+    ],
+    parent: any ? [op('parent', 'hooks', 'awaitChild', {}), ...host] : [],
+    mounted: any ? [op('child', 'hooks', 'notifyParent', {})] : [],
+    beforePivot: [
+      ...inside,
+      ...labelOps(process),
+      ...(process.terminal === true ? [] : [op('child', 'process', 'ownStdio', { uid: process.user.uid })]),
+    ],
+    afterPivot: [op('child', 'start', 'outlive', {})],
+    beforeExec: [
+      findProgramOp(process),
+      op('child', 'start', 'hold', {}),
+      ...hookOps('child', hooks.startContainer, created),
+    ],
+  };
+}
+
+function network(spec: Spec): NetworkBatches {
+  const namespace = spec.linux?.namespaces?.find(({ type }) => type === 'network');
+  if (namespace === undefined) return { mode: 'host' };
+  return namespace.path === undefined ? { mode: 'none', child: loopbackUp() } : { mode: 'join' };
+}
+
+export function specOf({ config, cgroupsPath }: ContainerPlanInput): Spec {
+  const linux = config.linux ?? {};
+  return {
+    ...config,
+    linux: {
+      ...linux,
+      cgroupsPath,
+      devices: withDefaultDevices(linux.devices ?? []),
+      resources: { ...linux.resources, devices: withDefaultRules(linux.resources?.devices ?? []) },
+    },
+  };
+}
+
+export function compileContainer(input: ContainerPlanInput): Plan {
+  const spec = specOf(input);
+  return compileStartPlan({
+    spec,
+    id: input.id,
+    stateDir: '',
+    logPath: '',
+    monitorFlags: 0,
+    overlay: { directory: input.rootDirectory },
+    cgroups: input.cgroups,
+    network: network(spec),
+    seccomp: input.seccomp,
+    unmonitored: unmonitored(input),
+  });
+}
+
+/** A parent's file, null where it is not there. */
+export function readIfThere(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw new EngineError('System', `cannot read ${path}: ${(thrown as Error).message}`, { cause: thrown });
+  }
+}

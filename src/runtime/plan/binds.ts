@@ -1,0 +1,67 @@
+/**
+ * Bind mounts. The plain ones are made by the new process from its copy of the host's mounts. Those that it could not
+ * make itself are opened by the monitor before the clone: in a user namespace (the source may lie where the mapped root
+ * has no way to), with mapped owners, shared with the host, or out of another container.
+ */
+import { EngineError } from '../../errors.ts';
+import type { Mount } from '../../oci/runtime-spec.ts';
+import { MS } from './constants.ts';
+import type { MountOptions } from './mount-options.ts';
+import { mapText } from './namespaces.ts';
+import { op } from './op.ts';
+import type { PlanOp } from './table.ts';
+
+type Origin = Pick<Mount, 'uidMappings' | 'gidMappings' | 'sourceNamespace'>;
+
+/** Collects what the monitor opens, in the order of the slots. */
+export class Binds {
+  /** Section setup, before the clone. */
+  readonly opened: PlanOp[] = [];
+  readonly #always: boolean;
+
+  /** `always`: the container has a user namespace. */
+  constructor(always: boolean) {
+    this.#always = always;
+  }
+
+  /** The new process's part of one bind mount. */
+  ops(source: string, target: string, options: MountOptions, origin: Origin = {}): PlanOp[] {
+    const recursive = options.bind !== 'bind';
+    const common = {
+      source,
+      recursive: recursive ? 1 : 0,
+      // Flags of a single mount are those of the tree where there is nothing below.
+      attrs: recursive ? options.treeAttrs : options.attrs | options.treeAttrs,
+      propagation: options.propagation || MS.private | (recursive ? MS.rec : 0n),
+    };
+    const createTarget = options.create === 'file' ? 2 : 1;
+    const flat = recursive ? options.attrs & ~options.treeAttrs : 0n;
+    const after = flat === 0n ? [] : [op('child', 'mounts', 'mountAttrs', { path: target, attrs: flat })];
+    if (!this.#mustOpen(options, origin)) {
+      return [op('child', 'mounts', 'mountBind', { ...common, target, createTarget }), ...after];
+    }
+    const slot = this.opened.length;
+    const maps = ownerMaps(target, options, origin);
+    this.opened.push(
+      op('setup', 'mounts', 'holdTree', { slot, nsPath: origin.sourceNamespace ?? '', ...common, ...maps }),
+    );
+    return [op('child', 'mounts', 'mountHeld', { slot, target, createTarget }), ...after];
+  }
+
+  #mustOpen({ idmap, propagation }: MountOptions, { sourceNamespace }: Origin): boolean {
+    // A clone made by the new process would be one of its own, already cut off from the host's.
+    const isShared = (propagation & MS.shared) !== 0n;
+    return this.#always || idmap !== 'none' || isShared || sourceNamespace !== undefined;
+  }
+}
+
+function ownerMaps(target: string, { idmap }: MountOptions, { uidMappings, gidMappings }: Origin) {
+  if (idmap === 'none') return { uidMap: '', gidMap: '' };
+  if (!uidMappings?.length || !gidMappings?.length) {
+    throw new EngineError(
+      'InvalidParameter',
+      `the mount at ${target} has the option ${idmap} but no uidMappings and gidMappings`,
+    );
+  }
+  return { uidMap: mapText(uidMappings), gidMap: mapText(gidMappings) };
+}

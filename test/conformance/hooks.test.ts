@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { Box, type State } from './box.ts';
+import { RUNTIMES } from './runtimes.ts';
+
+const NAMES = ['prestart', 'createRuntime', 'createContainer', 'startContainer', 'poststart', 'poststop'] as const;
+
+for (const runtime of RUNTIMES) {
+  describe(`${runtime.name}: hooks`, () => {
+    let box: Box;
+    before(async () => void (box = await Box.make(runtime)));
+    after(async () => box[Symbol.asyncDispose]());
+
+    const hook = (script: string, more: object = {}) => ({
+      path: '/bin/sh',
+      args: ['sh', '-c', script],
+      env: ['WORD=kept'],
+      ...more,
+    });
+    const lines = (name: string) =>
+      readFileSync(join(box.out, name), { encoding: 'utf8', flag: 'a+' }).trim().split('\n');
+
+    it('run in their order, and get the state on their standard input', async () => {
+      const { id, path } = box.bundle((config) => {
+        box.withOut(config);
+        config.process['args'] = ['sleep', '100'];
+        config['hooks'] = Object.fromEntries(
+          NAMES.map((name) => [
+            name,
+            [hook(`read line; echo "$line" > ${box.out}/${name}.json; echo ${name} $WORD >> ${box.out}/order`)],
+          ]),
+        );
+      });
+      await box.create(id, path);
+      const { pid } = await box.state(id);
+      // runc 1.1 runs poststart with the create already.
+      const before = lines('order').filter((line) => !line.startsWith('poststart'));
+      assert.deepEqual(before, ['prestart kept', 'createRuntime kept', 'createContainer kept']);
+      await box.ok('start', id);
+      await box.reaches(id, 'running');
+      await box.ok('delete', '--force', id);
+      const order = lines('order').map((line) => line.split(' ')[0]);
+      // Whether the container or its runtime is faster behind the start is open.
+      assert.deepEqual(
+        [...order.slice(0, 3), ...order.slice(3, 5).toSorted((a = '', b = '') => a.localeCompare(b)), order[5]],
+        [...NAMES.slice(0, 3), 'poststart', 'startContainer', 'poststop'],
+      );
+      for (const name of ['prestart', 'createRuntime', 'poststart']) {
+        const state = JSON.parse(readFileSync(join(box.out, `${name}.json`), 'utf8')) as State;
+        assert.deepEqual([state.id, state.pid, state.bundle], [id, pid, path], name);
+      }
+    });
+
+    it('that fail, or take too long, make the create fail, and nothing is left', async () => {
+      for (const failing of [hook('echo told why >&2; exit 3'), hook('exec sleep 30', { timeout: 1 })]) {
+        const { id, path } = box.bundle((config) => (config['hooks'] = { createRuntime: [failing] }));
+        const began = Date.now();
+        assert.notEqual((await box.tryCreate(id, path)).code, 0);
+        assert.ok(Date.now() - began < 15_000);
+        assert.notEqual((await box.call(['state', id])).code, 0);
+      }
+    });
+  });
+}
