@@ -148,7 +148,16 @@ export const OPS = {
   /** Takes the root out of that mount table, which ends. */
   holdRoot: {},
   /** Clones a tree of the host, or of the mount namespace nsPath, for mountHeld. Slots count from 0. Maps as in userNs, '' for none. */
-  holdTree: { slot: 'u32', nsPath: 'str', source: 'str', recursive: 'u32', attrs: 'u64', propagation: 'u64', uidMap: 'str', gidMap: 'str' },
+  holdTree: {
+    slot: 'u32',
+    nsPath: 'str',
+    source: 'str',
+    recursive: 'u32',
+    attrs: 'u64',
+    propagation: 'u64',
+    uidMap: 'str',
+    gidMap: 'str',
+  },
   // --- and their use (section child) ---
   /** Puts the held root on a host directory of the new mount namespace; it then is the root. */
   attachRoot: { target: 'str' },
