@@ -13,17 +13,18 @@ describe('compiled seccomp policies', () => {
   it('are kept, and given only for the very policy that they were made of', async () => {
     const root = mkdtempSync(join(tmpdir(), 'isle-filter-'));
     try {
-      const first = await compileFilter(root, policy('mount'), PROCESS);
-      assert.deepEqual(await compileFilter(root, policy('mount'), PROCESS), first);
+      const bytes = async (profile: string) => [...((await compileFilter(root, profile, PROCESS))?.filter ?? [])];
+      const first = await bytes(policy('mount'));
+      assert.ok(first.length > 0);
+      assert.deepEqual(await bytes(policy('mount')), first);
       const [name = ''] = readdirSync(join(root, '~filters'));
-      const other = await compileFilter(root, policy('reboot'), PROCESS);
-      assert.notDeepEqual(other?.filter, first?.filter);
+      assert.notDeepEqual(await bytes(policy('reboot')), first);
       // Another policy's entry under this one's name: as if their short hashes were equal.
       writeFileSync(
         join(root, '~filters', name),
         JSON.stringify({ made: 'other', flags: '0', filter: '', warnings: [] }),
       );
-      assert.deepEqual((await compileFilter(root, policy('mount'), PROCESS))?.filter, first?.filter);
+      assert.deepEqual(await bytes(policy('mount')), first);
       assert.equal(await compileFilter(root, null, PROCESS), null);
     } finally {
       rmSync(root, { recursive: true, force: true });
