@@ -205,7 +205,7 @@ static int mask_file(struct context *ctx, int target) {
   if (error == 0 && (!S_ISCHR(info.st_mode) || info.st_rdev != makedev(1, 3))) {
     error = fail(ctx, ENODEV, "/dev/null of the host is not the null device");
   }
-  if (error == 0) error = set_attributes(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, 0, false);
+  if (error == 0) error = mount_attributes(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, 0, false);
   if (error == 0) error = mount_move(tree, target);
   close(tree);
   return error;
