@@ -94,7 +94,7 @@ describe('mistakes', () => {
       [['container', 'exec', 'web', 'sh'], 'container exec'],
       [['image', 'push', 'x'], 'image push'],
       [['run', '-p', '80:80', 'web'], '-p'],
-      [['create', '--mount', 'type=tmpfs', 'web'], '--mount'],
+      [['create', '--dns', '9.9.9.9', 'web'], '--dns'],
     ] as const) {
       const { code, stderr } = await isle(NOWHERE, [...argv]);
       assert.ok(code === 1 || code === 125);

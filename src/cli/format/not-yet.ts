@@ -6,24 +6,23 @@
 /** By noun ('' for the short forms): names of commands. */
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   '': [
-    'build builder buildx commit compose context cp diff exec export import load login logout manifest network pause',
-    'plugin port push save search stats swarm node service stack secret config top trust unpause update volume',
+    'build builder buildx commit compose context cp diff exec export import load login logout manifest network',
+    'plugin port push save search swarm node service stack secret config trust volume',
     'checkpoint',
   ],
-  container: ['commit cp diff exec export pause port prune stats top unpause update'],
+  container: ['commit cp diff exec export port prune'],
   image: ['build import load prune push save'],
   system: ['df dial-stdio prune'],
 };
 
 /** Flags of `run` and `create`, as they are typed. */
 const CREATE_FLAGS = [
-  '-p -P --publish --publish-all --expose --mount --volume-driver --volumes-from --device --device-cgroup-rule --gpus',
-  '--device-read-bps --device-read-iops --device-write-bps --device-write-iops --blkio-weight --blkio-weight-device',
+  '-p -P --publish --publish-all --expose --volume-driver --volumes-from --gpus',
   '--add-host --dns --dns-opt --dns-option --dns-search --net --net-alias --network-alias --ip --ip6 --link',
   '--link-local-ip --mac-address --health-cmd --health-interval --health-retries --health-start-interval',
-  '--health-start-period --health-timeout --no-healthcheck --log-driver --log-opt --label-file --cgroup-parent',
-  '--cpu-count --cpu-percent --cpu-rt-period --cpu-rt-runtime --disable-content-trust --io-maxbandwidth --io-maxiops',
-  '--isolation --kernel-memory --memory-swappiness --oom-kill-disable --storage-opt --use-api-socket',
+  '--health-start-period --health-timeout --no-healthcheck --log-driver --log-opt --label-file',
+  '--cpu-count --cpu-percent --disable-content-trust --io-maxbandwidth --io-maxiops',
+  '--isolation --kernel-memory --storage-opt --use-api-socket',
 ];
 
 function words(lines: readonly string[]): ReadonlySet<string> {

@@ -266,14 +266,6 @@ describe('variations', () => {
     assert.equal(targets.filter((target) => target.startsWith('/sys/fs/cgroup')).length, 1);
   });
 
-  it('opens no device node of the image where nothing else filters devices', () => {
-    const cgroups = createCgroupBackend(V2);
-    const flags = (given: Given) => argsOf(compile(given), 'overlayRoot')[0]?.flags;
-    assert.equal(flags({ over: { cgroups } }), MS.nodev);
-    assert.equal(flags({ over: { cgroups }, host: { Privileged: true } }), 0n);
-    assert.equal(flags({}), 0n);
-  });
-
   it('leaves a /dev that was bound in alone', () => {
     const dev = { destination: '/dev', type: 'bind', source: '/dev', options: ['rbind', 'rslave'] };
     const plan = compile({ change: (spec) => ({ ...spec, mounts: [...(spec.mounts ?? []), dev] }) });
