@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { busyboxImage } from '../test/fixtures/images.ts';
 import { type Finished, run } from '../test/harness/command.ts';
 import { removeCgroups } from '../test/harness/instance.ts';
+import { cgroupMounts } from '../test/harness/leftovers.ts';
 import { startWorld, type World } from '../test/harness/world.ts';
 import { apiRunner } from './api-run.ts';
 import { type Candidate, formatResults, inTurns, numberOption, thatWork } from './measure.ts';
@@ -19,6 +20,8 @@ import { preparePodman } from './peers/podman.ts';
 import { unmountBelow } from './peers/unmount.ts';
 
 const PODMAN_CGROUP = 'isle-bench-podman';
+/** Parent of containers whose bundle names no cgroup; isle-runtime keeps it for the next one. */
+const ISLE_RUNTIME_CGROUP = 'isle-runtime';
 const ISLE_RUNTIME = join(import.meta.dirname, '../isle-runtime');
 const ROUNDS = numberOption('rounds', 20);
 
@@ -80,9 +83,11 @@ function dockerRun(world: World, dockerd: Dockerd | null, flags: string[]): Cand
 async function main(): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), 'isle-bench-'));
+  const isInUse = cgroupMounts().some((mount) => existsSync(join(mount, ISLE_RUNTIME_CGROUP)));
   stack.defer(async () => {
     await unmountBelow(directory);
     await removeCgroups(PODMAN_CGROUP);
+    if (!isInUse) await removeCgroups(ISLE_RUNTIME_CGROUP);
     await rm(directory, { recursive: true, force: true });
   });
   const world = stack.use(await startWorld());
