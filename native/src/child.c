@@ -55,10 +55,7 @@ void child_main(struct context *ctx, const int stdio[3]) {
 int run_wait_parent(struct context *ctx, const struct op_wait_parent *op) {
   (void)op;
   char byte;
-  ssize_t count;
-  do {
-    count = read(ctx->sync_fd, &byte, 1);
-  } while (count < 0 && errno == EINTR);
+  ssize_t count = read_byte(ctx->sync_fd, &byte);
   if (count < 0) return errno;
   if (count == 0) return fail(ctx, EPIPE, "the monitor died");
   return 0;

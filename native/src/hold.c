@@ -49,10 +49,7 @@ int run_notify_parent(struct context *ctx, const struct op_notify_parent *op) {
 int run_await_child(struct context *ctx, const struct op_await_child *op) {
   (void)op;
   char byte;
-  ssize_t count;
-  do {
-    count = read(ctx->sync_fd, &byte, 1);
-  } while (count < 0 && errno == EINTR);
+  ssize_t count = read_byte(ctx->sync_fd, &byte);
   if (count < 0) return errno;
   if (count == 0) return fail(ctx, ECHILD, "the container's first process died");
   return byte == SYNC_MOUNTED ? 0 : EPROTO;
@@ -82,13 +79,9 @@ int run_open_hold(struct context *ctx, const struct op_open_hold *op) {
 int run_hold(struct context *ctx, const struct op_hold *op) {
   (void)op;
   char byte;
-  ssize_t count;
   int error = send_byte(ctx, SYNC_HELD);
   if (error != 0) return error;
-  do {
-    count = read(ctx->hold_fd, &byte, 1);
-  } while (count < 0 && errno == EINTR);
-  return count < 0 ? errno : 0;
+  return read_byte(ctx->hold_fd, &byte) < 0 ? errno : 0;
 }
 
 /* What execve would say of it: 0 when it is a file that may be executed. */

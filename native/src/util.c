@@ -70,6 +70,14 @@ void put_u32be(uint8_t *at, uint32_t value) {
   at[3] = (uint8_t)value;
 }
 
+ssize_t read_byte(int fd, char *byte) {
+  ssize_t count;
+  do {
+    count = read(fd, byte, 1);
+  } while (count < 0 && errno == EINTR);
+  return count;
+}
+
 int write_all(int fd, const void *bytes, size_t count) {
   const uint8_t *at = bytes;
   while (count > 0) {

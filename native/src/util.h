@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Bytes that grow; all zero is the empty buffer. */
 struct buffer {
@@ -27,6 +28,9 @@ bool buffer_str(struct buffer *buffer, const char *text);
 uint32_t get_u32le(const uint8_t *at);
 uint32_t get_u32be(const uint8_t *at);
 void put_u32be(uint8_t *at, uint32_t value);
+
+/* Waits for one byte, past signals: 1, 0 at the end, or -1 with errno. */
+ssize_t read_byte(int fd, char *byte);
 
 /* Writes everything to a blocking descriptor; 0 or an errno. */
 int write_all(int fd, const void *bytes, size_t count);
