@@ -120,6 +120,7 @@ static int set_up(struct context *ctx, struct child_ends *child) {
   if (error != 0) return fail(ctx, error, "cannot make the container's pipes");
   error = start_clone_child(ctx, child);
   trees_close(ctx);
+  close_fd(&ctx->join_fd);
   if (error != 0) ctx->report->failed_op = (int32_t)plan_find(&ctx->plan, OP_CLONE);
   return error;
 }
@@ -222,7 +223,7 @@ int start_container(struct context *ctx, uint32_t id) {
   }
   close_fd(&ctx->sync_fd);
   /* From here on the group's directory is only wanted by kill_rest in exit.c. */
-  if (ctx->clone_flags & CLONE_NEWPID) close_fd(&ctx->cgroup_fd);
+  if (ctx->clone_flags & CLONE_NEWPID || ctx->monitor->flags & MONITOR_FURTHER) close_fd(&ctx->cgroup_fd);
   munmap(ctx->report, sizeof(*ctx->report));
   ctx->report = &later;
   return 0;

@@ -3,7 +3,7 @@
  * Every method rejects with EngineError; its `kind` becomes the HTTP status. JSON results are the Engine API's own shapes.
  */
 import type { Readable, Writable } from 'node:stream';
-import type { CreateRequest, HostConfig } from '../oci/container-config.ts';
+import type { CreateRequest, ExecConfig, HostConfig } from '../oci/container-config.ts';
 import type { AuditReport } from './types/audit.ts';
 import type { Explanation } from './types/explain.ts';
 
@@ -100,6 +100,19 @@ export interface ContainersBackend {
   unpause(name: string): Promise<void>;
 }
 
+/** Further processes of containers that run. */
+export interface ExecsBackend {
+  create(container: string, config: ExecConfig): { Id: string };
+  /** Throws NotFound, or Conflict when it cannot be started (any more). */
+  check(id: string): { tty: boolean; detachKeys: string | undefined };
+  /** Resolves when it runs. */
+  startDetached(id: string): Promise<void>;
+  /** The attachment gives its output from the first byte. `started` rejects when there will be no process. */
+  startAttached(id: string, consoleSize: readonly number[] | null): { attachment: Attachment; started: Promise<void> };
+  resize(id: string, size: { rows: number; columns: number }): Promise<void>;
+  inspect(id: string): JsonObject;
+}
+
 export interface ImagesBackend {
   /** Progress objects are Docker's JSON messages ({status, id, progressDetail}); the first one is emitted only after the reference was valid. */
   pull(
@@ -145,6 +158,7 @@ export interface NetworksBackend {
 export interface Backend {
   readonly system: SystemBackend;
   readonly containers: ContainersBackend;
+  readonly execs: ExecsBackend;
   readonly images: ImagesBackend;
   readonly networks: NetworksBackend;
 }

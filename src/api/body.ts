@@ -51,7 +51,8 @@ function checkContentType(request: IncomingMessage): void {
   throw new EngineError('InvalidParameter', `${fault}: must be 'application/json'`);
 }
 
-function parseJson(text: string): unknown {
+/** Throws InvalidParameter in dockerd's words. */
+export function parseJson(text: string): unknown {
   if (text.trim() === '') {
     throw new EngineError('InvalidParameter', 'invalid JSON: got EOF while reading request body');
   }

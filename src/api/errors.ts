@@ -14,7 +14,8 @@ export function errorText(error: EngineError): string {
 }
 
 /** isle's own client lays the hint out by itself; every other one prints `message` and nothing else. */
-function errorBody(error: EngineError, request: IncomingMessage): ErrorResponse {
+/** The body of an answer with an error. */
+export function errorBody(error: EngineError, request: IncomingMessage): ErrorResponse {
   const separate = request.headers['user-agent']?.startsWith('isle') === true;
   const body: ErrorResponse = { message: separate ? error.message : errorText(error) };
   if (separate && error.hint !== undefined) body.hint = error.hint;

@@ -17,6 +17,8 @@ export interface PlainRoute extends RouteBase {
 /** A route whose connection becomes a raw byte stream in both directions. */
 export interface HijackRoute extends RouteBase {
   hijack(call: HijackCall): Promise<void>;
+  /** How a failure before the takeover is told; left out, as plain text. */
+  refusal?: 'json';
 }
 
 export type Route = PlainRoute | HijackRoute;

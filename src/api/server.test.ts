@@ -170,7 +170,7 @@ describe('errors', () => {
     await using api = await TestApi.start();
     for (const [method, path, words] of [
       ['POST', '/build?t=x', /cannot build an image yet \(POST \/build\)/],
-      ['POST', '/containers/c/exec', /run a further process/],
+      ['POST', '/commit', /make an image of a container/],
       ['POST', '/images/a/b/push', /push an image/],
       ['PUT', '/containers/c/archive', /copy into a container/],
       ['GET', '/volumes', /list volumes/],

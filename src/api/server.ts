@@ -153,7 +153,7 @@ class Api {
     const { socket, request } = source;
     this.hijacked.add(socket);
     socket.once('close', () => this.hijacked.delete(socket));
-    const connection = new HijackedConnection(source, this.#commonHeaders);
+    const connection = new HijackedConnection(source, this.#commonHeaders, route.refusal === 'json');
     const refuse = (thrown: unknown) => this.#reportSevere(connection.refuse(thrown), request);
     try {
       const { queryText, ...target } = this.#target(found);

@@ -9,9 +9,10 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { EngineError, toEngineError } from '../errors.ts';
-import { JSON_BODY_LIMIT_BYTES } from './body.ts';
+import { JSON_BODY_LIMIT_BYTES, parseJson } from './body.ts';
 import type { CommonHeaders, Target } from './call.ts';
-import { errorText } from './errors.ts';
+import { errorBody, errorText } from './errors.ts';
+import { encodeJson } from './json.ts';
 import { RAW_STREAM } from './types/frames.ts';
 
 /** What Node keeps on a server's socket: `getCurrentBuffer` is the packet being parsed, during a parser's callback. */
@@ -65,13 +66,15 @@ export interface HijackCall extends Target {
   readonly connection: HijackedConnection;
 }
 
-/** The connection that a request takes over. Exactly one of `accept` and `refuse` is called. */
+/** The connection that a request takes over. Exactly one of `accept`, `answerEmpty` and `refuse` is called. */
 export class HijackedConnection {
   readonly #source: HijackSource;
   readonly #commonHeaders: CommonHeaders;
+  readonly #jsonErrors: boolean;
 
-  constructor(source: HijackSource, commonHeaders: CommonHeaders) {
+  constructor(source: HijackSource, commonHeaders: CommonHeaders, jsonErrors = false) {
     this.#source = source;
+    this.#jsonErrors = jsonErrors;
     this.#commonHeaders = commonHeaders;
     source.socket.pause();
     if (source.head.length > 0) source.socket.unshift(source.head);
@@ -105,6 +108,19 @@ export class HijackedConnection {
     return parsed.length > 0 ? parsed : readExactly(socket, length);
   }
 
+  /** The request's body as JSON; null without one. Throws InvalidParameter. */
+  async readJson(): Promise<unknown> {
+    const bytes = await this.readBody();
+    return bytes.length === 0 ? null : parseJson(bytes.toString('utf8'));
+  }
+
+  /** Answers 200 without a body, and ends the connection: nothing is taken over. */
+  answerEmpty(): void {
+    this.#writeHead('200 OK', ['Content-Length', '0', 'Connection', 'close']);
+    this.#source.socket.end();
+    this.#source.socket.resume();
+  }
+
   /**
    * Answers 101 with this content type, or 200 (always called a raw stream), and gives the stream: its end is the
    * client's half-close, ending it is ours.
@@ -119,12 +135,14 @@ export class HijackedConnection {
     return socket;
   }
 
-  /** Answers with the error as plain text, as dockerd does here, and ends the connection. */
+  /** Answers with the error, as dockerd does on this route, and ends the connection. */
   refuse(thrown: unknown): EngineError {
     const error = toEngineError(thrown);
-    const { socket } = this.#source;
-    const text = Buffer.from(`${errorText(error)}\r\n`);
-    const headers = ['Content-Type', 'text/plain; charset=utf-8', 'Content-Length', String(text.length)];
+    const { socket, request } = this.#source;
+    const json = this.#jsonErrors;
+    const text = Buffer.from(json ? `${encodeJson(errorBody(error, request))}\n` : `${errorText(error)}\r\n`);
+    const type = json ? 'application/json' : 'text/plain; charset=utf-8';
+    const headers = ['Content-Type', type, 'Content-Length', String(text.length)];
     this.#writeHead(`${error.httpStatus} ${STATUS_CODES[error.httpStatus] ?? ''}`, [...headers, 'Connection', 'close']);
     socket.end(text);
     // What the client sends on is of no use; reading it lets its close be seen.

@@ -90,8 +90,8 @@ describe('mistakes', () => {
 
   it('that would not be mistakes with Docker are told as what isle has not yet', async () => {
     for (const [argv, what] of [
-      [['exec', 'web', 'sh'], 'exec'],
-      [['container', 'exec', 'web', 'sh'], 'container exec'],
+      [['cp', 'web', 'sh'], 'cp'],
+      [['container', 'cp', 'web', 'sh'], 'container cp'],
       [['image', 'push', 'x'], 'image push'],
       [['run', '-p', '80:80', 'web'], '-p'],
       [['create', '--dns', '9.9.9.9', 'web'], '--dns'],

@@ -1,4 +1,5 @@
 import { ContainersClient } from './containers.ts';
+import { ExecsClient } from './execs.ts';
 import { type EngineAddress, parseHost } from './host.ts';
 import { ImagesClient } from './images.ts';
 import { SystemClient } from './system.ts';
@@ -17,6 +18,7 @@ export interface EngineClientOptions {
  */
 export class EngineClient implements Disposable {
   readonly containers: ContainersClient;
+  readonly execs: ExecsClient;
   readonly images: ImagesClient;
   readonly system: SystemClient;
   readonly address: EngineAddress;
@@ -26,6 +28,7 @@ export class EngineClient implements Disposable {
     this.address = typeof options.host === 'string' ? parseHost(options.host) : options.host;
     this.#transport = new Transport(this.address, options.onUnreachable);
     this.containers = new ContainersClient(this.#transport);
+    this.execs = new ExecsClient(this.#transport);
     this.images = new ImagesClient(this.#transport);
     this.system = new SystemClient(this.#transport);
   }

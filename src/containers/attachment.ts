@@ -19,13 +19,21 @@ export class LiveAttachment implements Attachment {
   readonly output: PassThrough = new PassThrough({ highWaterMark: 256 * 1024 });
   readonly input: Writable | null;
   readonly #streams: AttachedStreams;
-  readonly #onClose: () => void;
+  readonly #onClose: (reason?: 'detached') => void;
+  readonly #beforeEnd: Promise<unknown> | undefined;
   #connection: MonitorConnection | null = null;
   #waitingInput: (() => void) | null = null;
   #closed = false;
 
-  constructor(tty: boolean, streams: AttachedStreams, onClose: () => void) {
+  /** `beforeEnd`: what clients may ask for once the output has ended, and must be known by then. */
+  constructor(
+    tty: boolean,
+    streams: AttachedStreams,
+    onClose: (reason?: 'detached') => void,
+    beforeEnd?: Promise<unknown>,
+  ) {
     this.tty = tty;
+    this.#beforeEnd = beforeEnd;
     this.#streams = streams;
     this.#onClose = onClose;
     this.input = streams.stdin ? this.#makeInput() : null;
@@ -41,7 +49,11 @@ export class LiveAttachment implements Attachment {
     }
     this.#connection = connection;
     connection.output.on('error', () => this.finish());
-    connection.output.pipe(this.output);
+    connection.output.pipe(this.output, { end: false });
+    connection.output.once('end', () => {
+      if (this.#beforeEnd === undefined) this.output.end();
+      else void this.#beforeEnd.finally(() => this.output.end());
+    });
     this.#waitingInput?.();
     this.#waitingInput = null;
   }
@@ -69,14 +81,14 @@ export class LiveAttachment implements Attachment {
     this.output.end();
   }
 
-  close(): void {
+  close(reason?: 'detached'): void {
     if (this.#closed && this.#connection === null) return;
     this.#closed = true;
     this.#connection?.close();
     this.#connection = null;
     this.output.destroy();
     this.#waitingInput?.();
-    this.#onClose();
+    this.#onClose(reason);
   }
 
   #makeInput(): Writable {

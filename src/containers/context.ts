@@ -9,6 +9,7 @@ import type { Severity } from '../security/audit/index.ts';
 import type { SnapshotStore } from '../snapshots/store.ts';
 import type { CgroupParents } from './cgroup-parents.ts';
 import type { Container } from './container.ts';
+import type { ExecSession } from './exec/session.ts';
 import type { BridgePort, ContainerEvents, ImageSource } from './ports.ts';
 import type { ContainerRecord } from './record.ts';
 import type { ContainerStore } from './store.ts';
@@ -42,6 +43,8 @@ export interface ContainersContext {
   /** Of --userns-remap, for containers that are made from now on; null without it. */
   readonly idMap: IdMap | null;
   readonly containers: Map<string, Container>;
+  /** Further processes by their ids; ended ones for a while. */
+  readonly execs: Map<string, ExecSession>;
   /** passwd and group texts of images, by their layers: see users.ts */
   readonly accounts: Map<string, AccountFiles>;
 }

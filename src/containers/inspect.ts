@@ -32,7 +32,7 @@ export function inspectContainer(context: ContainersContext, container: Containe
     MountLabel: '',
     ProcessLabel: '',
     AppArmorProfile: '',
-    ExecIDs: null,
+    ExecIDs: execIds(context, record.id),
     HostConfig: hostConfigJson(record),
     GraphDriver: { Name: 'overlay2', Data: { UpperDir: context.snapshots.upperDir(record.id) } },
     Mounts: mountsJson(record),
@@ -235,4 +235,10 @@ function networkSettingsJson(record: ContainerRecord, bridge: BridgePort): JsonO
     MacAddress: endpoint?.macAddress ?? '',
     Networks: joins ? {} : { [mode]: endpointJson(endpoint, id) },
   };
+}
+
+/** Docker's null for none. */
+function execIds({ execs }: ContainersContext, id: string): string[] | null {
+  const ids = [...execs.values()].filter(({ container, status }) => container.record.id === id && status !== 'exited');
+  return ids.length === 0 ? null : ids.map((session) => session.id);
 }

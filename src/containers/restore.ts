@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { connectMonitor, type MonitorConnection, readExitRecord } from '../runtime/monitor.ts';
 import { Container } from './container.ts';
 import { type ContainersContext, monitorSocket, stateDir } from './context.ts';
+import { restoreExecs } from './exec/start.ts';
 import { followMonitor, recordExit, removeCgroups } from './exit.ts';
 import { isFrozen } from './pause.ts';
 import { formatTimeNs, nowNs, parseTimeNs } from './record.ts';
@@ -34,7 +35,10 @@ export async function restoreContainers(context: ContainersContext): Promise<voi
 
 async function restoreOne(context: ContainersContext, container: Container): Promise<void> {
   const { record } = container;
-  if (await reconnect(context, container)) return;
+  if (await reconnect(context, container)) {
+    await restoreExecs(context, container);
+    return;
+  }
   const directory = stateDir(context, record.id);
   const began = existsSync(directory);
   const exit = began ? readExitRecord(directory) : null;

@@ -14,8 +14,17 @@ const NOT_EXECUTABLE_EXIT = 126;
 const ENGINE_EXIT = 128;
 
 export function startFailure(record: ContainerRecord, thrown: unknown): StartFailure {
-  const name = `cannot start container ${record.name}`;
-  const command = record.argv[0] ?? '';
+  const program = { argv: record.argv, directory: record.config.WorkingDir ?? '/' };
+  return programFailure(`cannot start container ${record.name}`, program, thrown);
+}
+
+/** `name` says what was tried. */
+export function programFailure(
+  name: string,
+  { argv, directory }: { argv: readonly string[]; directory: string },
+  thrown: unknown,
+): StartFailure {
+  const command = argv[0] ?? '';
   if (thrown instanceof PlanError && thrown.operation === 'exec') {
     const searched = !command.includes('/');
     if (thrown.errno === 'ENOENT') {
@@ -31,7 +40,6 @@ export function startFailure(record: ContainerRecord, thrown: unknown): StartFai
     }
   }
   if (thrown instanceof PlanError && thrown.operation === 'chdir') {
-    const directory = record.config.WorkingDir ?? '/';
     const why = thrown.errno === 'ENOTDIR' ? 'not a directory' : thrown.message;
     return fail('InvalidParameter', `${name}: working directory "${directory}": ${why}`, ENGINE_EXIT, thrown);
   }

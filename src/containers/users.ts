@@ -5,7 +5,8 @@ import { compileReadPlan } from '../runtime/plan/compile.ts';
 import type { AccountFiles, ContainersContext } from './context.ts';
 import type { ContainerRecord, UserRecord } from './record.ts';
 
-const MAX_ACCOUNT_FILE_BYTES = 1024 * 1024;
+export const ACCOUNT_PATHS = ['/etc/passwd', '/etc/group'];
+export const MAX_ACCOUNT_FILE_BYTES = 1024 * 1024;
 
 /**
  * A fresh container sees its image's files, which are read once an image; one that has run before may have changed
@@ -32,9 +33,12 @@ function isEmpty(directory: string): boolean {
 
 async function readAccountFiles(context: ContainersContext, record: ContainerRecord): Promise<AccountFiles> {
   const overlay = context.snapshots.container(record.id);
-  const paths = ['/etc/passwd', '/etc/group'];
-  const plan = compileReadPlan({ overlay, paths, maxBytes: MAX_ACCOUNT_FILE_BYTES });
-  const [passwd, group] = await context.launcher.run(plan);
+  const plan = compileReadPlan({ overlay, paths: ACCOUNT_PATHS, maxBytes: MAX_ACCOUNT_FILE_BYTES });
+  return accountTexts(await context.launcher.run(plan));
+}
+
+/** What was read of ACCOUNT_PATHS. */
+export function accountTexts([passwd, group]: readonly (Uint8Array | null)[]): AccountFiles {
   const text = (bytes: Uint8Array | null | undefined) => (bytes ? Buffer.from(bytes).toString('utf8') : null);
   return { passwd: text(passwd), group: text(group) };
 }

@@ -1,5 +1,6 @@
 /** Joins the engine's parts into what the API asks for. */
 import type { Backend, JsonObject, NetworksBackend, SystemBackend } from '../api/backend.ts';
+import { ExecService } from '../containers/exec/service.ts';
 import type { ContainerService } from '../containers/service.ts';
 import { EngineError } from '../errors.ts';
 import type { ImageService } from '../images/service.ts';
@@ -20,7 +21,13 @@ export interface BackendParts {
 
 export function createBackend(parts: BackendParts): Backend {
   const { containers, images } = parts.containers;
-  return { containers, images, system: systemBackend(parts), networks: networksBackend(parts) };
+  return {
+    containers,
+    execs: new ExecService(containers.context),
+    images,
+    system: systemBackend(parts),
+    networks: networksBackend(parts),
+  };
 }
 
 function systemBackend(parts: BackendParts): SystemBackend {

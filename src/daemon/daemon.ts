@@ -181,6 +181,7 @@ async function openContainers(parts: Parts): Promise<{ containers: ContainerServ
     idMap: readIdMap(config.usernsRemap),
     containers: new Map(),
     accounts: new Map(),
+    execs: new Map(),
   };
   const containers = new ContainerService(context);
   await containers.restore();

@@ -170,3 +170,26 @@ export interface CreateRequest extends ContainerConfig {
   HostConfig?: HostConfig | null;
   NetworkingConfig?: NetworkingConfig | null;
 }
+
+/** `POST /containers/{id}/exec`. */
+export interface ExecConfig {
+  User?: string;
+  Privileged?: boolean;
+  Tty?: boolean;
+  ConsoleSize?: number[] | null;
+  AttachStdin?: boolean;
+  AttachStderr?: boolean;
+  AttachStdout?: boolean;
+  Detach?: boolean;
+  DetachKeys?: string;
+  Env?: string[] | null;
+  WorkingDir?: string;
+  Cmd?: string[] | null;
+}
+
+/** `POST /exec/{id}/start`. */
+export interface ExecStartConfig {
+  Detach?: boolean;
+  Tty?: boolean;
+  ConsoleSize?: number[] | null;
+}

@@ -3,6 +3,7 @@ import { AUDIT_ROUTES } from './audit.ts';
 import { CONTAINER_STREAM_ROUTES } from './container-streams.ts';
 import { CONTAINER_LIVE_ROUTES } from './container-live.ts';
 import { CONTAINER_ROUTES } from './containers.ts';
+import { EXEC_ROUTES } from './exec.ts';
 import { EXPLAIN_ROUTES } from './explain.ts';
 import { IMAGE_ROUTES } from './images.ts';
 import { NETWORK_ROUTES } from './networks.ts';
@@ -16,6 +17,7 @@ export const ROUTES: readonly Route[] = [
   ...CONTAINER_ROUTES,
   ...CONTAINER_STREAM_ROUTES,
   ...CONTAINER_LIVE_ROUTES,
+  ...EXEC_ROUTES,
   ...IMAGE_ROUTES,
   ...NETWORK_ROUTES,
   ...EXPLAIN_ROUTES,

@@ -1,7 +1,7 @@
 /** Bodies of the container endpoints of the Engine API, as far as a client of isle reads them. */
-import type { ContainerConfig, CreateRequest, HostConfig } from '../../oci/container-config.ts';
+import type { ContainerConfig, CreateRequest, ExecConfig, HostConfig } from '../../oci/container-config.ts';
 
-export type { ContainerConfig, CreateRequest, HostConfig };
+export type { ContainerConfig, CreateRequest, ExecConfig, HostConfig };
 
 /** `POST /containers/create` */
 export interface CreateResponse {
@@ -88,4 +88,21 @@ export interface StatsResponse {
   pids_stats: { current?: number };
   blkio_stats: { io_service_bytes_recursive?: { op: string; value: number }[] | null };
   networks?: Record<string, { rx_bytes: number; tx_bytes: number }>;
+}
+
+/** `GET /exec/{id}/json`. */
+export interface ExecInspect {
+  ID: string;
+  Running: boolean;
+  /** null until it has ended */
+  ExitCode: number | null;
+  ProcessConfig: { tty: boolean; entrypoint: string; arguments: string[]; privileged: boolean; user?: string };
+  OpenStdin: boolean;
+  OpenStderr: boolean;
+  OpenStdout: boolean;
+  CanRemove: boolean;
+  ContainerID: string;
+  DetachKeys: string;
+  /** as the host numbers it; 0 when it does not run */
+  Pid: number;
 }

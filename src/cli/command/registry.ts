@@ -31,6 +31,13 @@ const CONTAINER: readonly CommandEntry[] = [
   },
   { verb: 'create', short: 'create', summary: 'Create a new container', load: () => import('./container/create.ts') },
   {
+    verb: 'exec',
+    short: 'exec',
+    common: true,
+    summary: 'Execute a command in a running container',
+    load: () => import('./container/exec.ts'),
+  },
+  {
     verb: 'inspect',
     summary: 'Display detailed information on one or more containers',
     load: () => import('./container/inspect.ts'),

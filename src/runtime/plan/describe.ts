@@ -103,6 +103,7 @@ const WORDS: { [N in OpName]: (args: OpArgs<N>) => string } = {
   exec: ({ argv }) => `run ${clip(argv.join(' '))}`,
   readFileIn: ({ path }) => `read \`${path}\``,
   consoleSocket: ({ path }) => `connect to the console socket \`${path}\``,
+  rootOf: ({ pid }) => `look into the root of process ${pid}`,
   joinOpen: ({ pid }) => `open the namespaces of process ${pid}`,
   join: ({ flags }) => `join its ${list(flagNames(flags, CLONE))} namespaces`,
   execPty: ({ rows, cols }) => `open a terminal${rows && cols ? ` of ${cols}x${rows}` : ''}`,

@@ -167,6 +167,9 @@ export const OPS = {
   hideProcess: {},
   /** `exec` then executes islet itself as process 1, which starts the program, forwards signals and reaps orphans. */
   init: {},
+  // --- a container that runs, seen from outside ---
+  /** The root of the process that joinOpen opened, whose pid this is, becomes the root; nothing else of it is entered. */
+  rootOf: { pid: 'u32' },
 } as const satisfies Record<string, Record<string, FieldType>>;
 
 export type OpName = keyof typeof OPS;
@@ -183,6 +186,8 @@ export const MONITOR_FLAGS = {
   stdinOnce: 4,
   /** Do not read the container's output until a client has subscribed (it attached before the start). */
   waitAttach: 8,
+  /** A further process of a container that runs: its end is nobody else's. */
+  further: 16,
 } as const;
 
 type FieldValue = {

@@ -36,7 +36,7 @@ export const command = defineCommand({
         stderr: true,
         detachKeys: flags['detach-keys'],
       });
-      if (tty) stopResize = followResize(engine, id, io, true);
+      if (tty) stopResize = followResize((size) => engine.containers.resize(id, size), io, true);
       if ((await session.done) === 'detached') throw new CommandError(messages.detached);
       return exitCodeOfWait(await wait.done);
     } finally {

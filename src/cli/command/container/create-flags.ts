@@ -4,7 +4,7 @@ import { messages } from '../../format/messages.ts';
 import { parseMount } from './mount-flag.ts';
 import { checkByteRate, checkIORate, checkWeightDevice } from './block-io.ts';
 
-function checkEnvironment(text: string): string {
+export function checkEnvironment(text: string): string {
   if (text === '' || text.startsWith('=')) throw new FlagValueError(messages.badEnvironment(text));
   return text;
 }

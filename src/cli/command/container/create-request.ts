@@ -5,7 +5,7 @@ import type { FlagValues } from '../../flags/flag.ts';
 import { messages } from '../../format/messages.ts';
 import { blockIO } from './block-io.ts';
 import type { CREATE_FLAGS } from './create-flags.ts';
-import { readEnvFile } from './env-file.ts';
+import { environmentOf } from './env-file.ts';
 import { deviceMapping, parseMount } from './mount-flag.ts';
 import { securityOptions } from './security-opt.ts';
 
@@ -30,7 +30,6 @@ export function buildCreateRequest(input: CreateInput): CreateRequest {
   const { flags, given, args, env } = input;
   const [image = '', ...command] = args;
   const streams = attachedStreams(input);
-  const variables = [...flags['env-file'].flatMap((file) => readEnvFile(file, env)), ...flags.env];
   const volumes = splitVolumes(flags.volume);
   return {
     Image: image,
@@ -40,7 +39,7 @@ export function buildCreateRequest(input: CreateInput): CreateRequest {
     Domainname: flags.domainname,
     User: flags.user,
     WorkingDir: flags.workdir,
-    Env: variables.map((text) => fromEnvironment(text, env)),
+    Env: environmentOf(flags, env),
     Labels: pairs(flags.label),
     Tty: flags.tty,
     OpenStdin: flags.interactive,
@@ -156,12 +155,6 @@ function splitVolumes(specs: readonly string[]): { binds: string[]; anonymous: s
     else binds.push(spec);
   }
   return { binds, anonymous };
-}
-
-function fromEnvironment(text: string, env: NodeJS.ProcessEnv): string {
-  const value = text.includes('=') ? undefined : env[text];
-  // Without a value here, the bare name tells the engine to unset the image's variable.
-  return value === undefined ? text : `${text}=${value}`;
 }
 
 function pairs(items: readonly string[]): Record<string, string> {

@@ -8,7 +8,7 @@ import { errnoText } from '../../format/errno.ts';
  * a bare name takes its value from the environment, or is left out when it has none there.
  * @throws CommandError, exit code 125
  */
-export function readEnvFile(path: string, env: NodeJS.ProcessEnv): string[] {
+function readEnvFile(path: string, env: NodeJS.ProcessEnv): string[] {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -31,4 +31,16 @@ export function parseEnvFile(text: string, path: string, env: NodeJS.ProcessEnv)
     else if (env[name] !== undefined) variables.push(`${name}=${env[name]}`);
   }
   return variables;
+}
+
+/** Of `--env-file` and `--env`; a bare name takes its value from our environment. @throws CommandError, exit code 125 */
+export function environmentOf(flags: { env: string[]; 'env-file': string[] }, env: NodeJS.ProcessEnv): string[] {
+  const variables = [...flags['env-file'].flatMap((file) => readEnvFile(file, env)), ...flags.env];
+  return variables.map((text) => fromEnvironment(text, env));
+}
+
+function fromEnvironment(text: string, env: NodeJS.ProcessEnv): string {
+  const value = text.includes('=') ? undefined : env[text];
+  // Without a value here, the bare name tells the engine to unset the image's variable.
+  return value === undefined ? text : `${text}=${value}`;
 }

@@ -78,7 +78,7 @@ async function runAttached(
       if (flags.rm) await wait.done;
       throw error;
     }
-    if (flags.tty) stopResize = followResize(engine, id, io);
+    if (flags.tty) stopResize = followResize((size) => engine.containers.resize(id, size), io);
     if ((await session.done) === 'detached') return 0;
     return exitCodeOfWait(await wait.done);
   } finally {

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { MULTIPLEXED_STREAM } from '../../../api/types/frames.ts';
 import { copyOutput } from '../../../client/demux.ts';
-import { readBody } from '../../../client/transport.ts';
+import { type Hijacked, readBody } from '../../../client/transport.ts';
 import { CommandError } from '../../errors.ts';
 import { messages } from '../../format/messages.ts';
 import type { Invocation, Io } from '../command.ts';
@@ -33,13 +33,27 @@ export function checkTerminal(io: Io, options: { tty: boolean; stdin: boolean })
 /** Joins this terminal (or these pipes) with the container's streams. The container may start afterwards. */
 export async function openSession(context: Invocation, id: string, options: SessionOptions): Promise<Session> {
   const { io, engine } = context;
-  const keys = options.detachKeys === '' ? DEFAULT_DETACH_KEYS : parseDetachKeys(options.detachKeys);
-  const { socket, contentType } = await engine.containers.attach(id, {
+  keysOf(options.detachKeys);
+  const hijacked = await engine.containers.attach(id, {
     stdin: options.stdin,
     stdout: options.stdout,
     stderr: options.stderr,
     detachKeys: options.detachKeys || undefined,
   });
+  return joinStreams(io, hijacked, options);
+}
+
+function keysOf(text: string): Uint8Array {
+  return text === '' ? DEFAULT_DETACH_KEYS : parseDetachKeys(text);
+}
+
+/** Joins our streams with a connection that was taken over. */
+export async function joinStreams(
+  io: Io,
+  { socket, contentType }: Hijacked,
+  options: Pick<SessionOptions, 'tty' | 'stdin' | 'detachKeys'>,
+): Promise<Session> {
+  const keys = keysOf(options.detachKeys);
   const restore = options.tty && options.stdin ? await enterRawMode(io.stdin) : (): void => undefined;
   const detached = Promise.withResolvers<'detached'>();
   const stopInput = options.stdin

@@ -49,7 +49,7 @@ async function startAttached(context: CommandContext<typeof FLAGS>): Promise<num
     });
     const wait = await engine.containers.wait(id, host.AutoRemove === true ? 'removed' : 'next-exit');
     await engine.containers.start(id, { detachKeys: flags['detach-keys'] || undefined });
-    if (tty) stopResize = followResize(engine, id, io);
+    if (tty) stopResize = followResize((size) => engine.containers.resize(id, size), io);
     if ((await session.done) === 'detached') return 0;
     return exitCodeOfWait(await wait.done);
   } finally {

@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { EngineError } from '../../../errors.ts';
-import type { EngineClient } from '../../../client/engine-client.ts';
 import type { Io } from '../command.ts';
 
 /**
@@ -27,7 +26,11 @@ export function terminalSize(io: Io): { rows: number; columns: number } | undefi
  * Gives the container's terminal the size of the user's, now and at each change. Returns the way to stop. With `redraw`
  * it takes a wrong size first: only a change makes a program that runs already show its prompt or screen again.
  */
-export function followResize(engine: EngineClient, id: string, io: Io, redraw = false): () => void {
+export function followResize(
+  send: (size: { rows: number; columns: number }) => Promise<void>,
+  io: Io,
+  redraw = false,
+): () => void {
   let following = true;
   // One after the other: sent at once they could arrive in any order, and the last one must win.
   let previous = Promise.resolve();
@@ -35,7 +38,7 @@ export function followResize(engine: EngineClient, id: string, io: Io, redraw = 
     const size = terminalSize(io);
     if (size === undefined) return;
     previous = previous.then(async () => {
-      if (following) await resizeTo(engine, id, { rows: size.rows + extra, columns: size.columns + extra });
+      if (following) await resizeTo(send, { rows: size.rows + extra, columns: size.columns + extra });
     });
   };
   if (redraw) resize(1);
@@ -48,11 +51,14 @@ export function followResize(engine: EngineClient, id: string, io: Io, redraw = 
   };
 }
 
-async function resizeTo(engine: EngineClient, id: string, size: { rows: number; columns: number }): Promise<void> {
+async function resizeTo(
+  send: (size: { rows: number; columns: number }) => Promise<void>,
+  size: { rows: number; columns: number },
+): Promise<void> {
   try {
-    await engine.containers.resize(id, size);
+    await send(size);
   } catch (error) {
-    // The container has ended meanwhile: its exit is reported elsewhere, its size does not matter any more.
+    // It has ended meanwhile: its exit is reported elsewhere, its size does not matter any more.
     if (!(error instanceof EngineError)) throw error;
   }
 }

@@ -1,0 +1,80 @@
+/** A further process in a container that runs, as a plan: joins its cgroups and namespaces, then becomes the program. */
+import type { NamespaceType, Process } from '../../oci/runtime-spec.ts';
+import type { SeccompProgram } from '../../security/seccomp/index.ts';
+import type { CgroupBackend } from '../cgroups/backend.ts';
+import { CLONE } from './constants.ts';
+import { op } from './op.ts';
+import { processOps, rlimitOps } from './process.ts';
+import type { Plan, PlanOp } from './table.ts';
+
+/** A process that is there: the pid alone may have been given to another one since. */
+export interface JoinedProcess {
+  /** as the host numbers it */
+  pid: number;
+  /** field 22 of its /proc/PID/stat */
+  startTicks: bigint;
+}
+
+export interface ExecInput {
+  joined: JoinedProcess;
+  /** Those of the container that are not the host's. */
+  namespaces: readonly NamespaceType[];
+  id: string;
+  process: Process;
+  cgroups: CgroupBackend;
+  cgroupsPath: string;
+  seccomp: SeccompProgram | null;
+  /** First of all, in the section setup: the monitor, or where the terminal goes. */
+  setup: readonly PlanOp[];
+  /** In the container's cgroups and the host's namespaces: labels that the exec gives. */
+  labels: readonly PlanOp[];
+  /** In the container's namespaces, still root. */
+  joinedOps: readonly PlanOp[];
+  /** As the workload's user. */
+  beforeExec: readonly PlanOp[];
+}
+
+export function compileExecPlan(input: ExecInput): Plan {
+  const { joined, process, id } = input;
+  const { cgroupInto, join } = input.cgroups.planContainer(input.cgroupsPath, {});
+  const own = new Set(input.namespaces);
+  const flags = [...own].filter((type) => type !== 'pid').reduce((sum, type) => sum | CLONE[type], 0n);
+  const { height: rows = 0, width: cols = 0 } = process.consoleSize ?? {};
+  // Only the host's root may raise limits; in a user namespace this process is not that any more.
+  const limited = own.has('user') && (process.rlimits ?? []).length > 0;
+  return {
+    ops: [
+      ...input.setup,
+      op('setup', 'namespaces', 'joinOpen', { ...joined }),
+      ...(cgroupInto === undefined ? [] : [cgroupInto]),
+      // Of all namespaces this one is only entered by children.
+      ...(own.has('pid') ? [op('setup', 'namespaces', 'join', { flags: CLONE.pid })] : []),
+      op('setup', 'namespaces', 'clone', { flags: 0n }),
+      ...(limited ? rlimitOps(process, 'parent') : []),
+      // The container's processes see this one from now on.
+      op('child', 'namespaces', 'hideProcess', {}),
+      ...join,
+      op('child', 'limits', 'oomScoreAdj', { value: process.oomScoreAdj ?? 0 }),
+      op('child', 'process', 'setsid', {}),
+      op('child', 'process', 'keyring', { name: `_ses.${id}` }),
+      ...input.labels,
+      op('child', 'namespaces', 'join', { flags }),
+      ...(limited ? [op('child', 'limits', 'waitParent', {})] : []),
+      ...(process.terminal === true ? [op('child', 'terminal', 'execPty', { rows, cols, uid: process.user.uid })] : []),
+      ...input.joinedOps,
+      ...processOps(limited ? { ...process, rlimits: [] } : process, input.seccomp, input.beforeExec),
+    ],
+  };
+}
+
+/** A run plan that reads files in the root of a process that runs: one result for each path, in order. */
+export function compileReadInPlan(input: { joined: JoinedProcess; paths: readonly string[]; maxBytes: number }): Plan {
+  const { joined, paths, maxBytes } = input;
+  return {
+    ops: [
+      op('setup', 'namespaces', 'joinOpen', { ...joined }),
+      op('setup', 'rootfs', 'rootOf', { pid: joined.pid }),
+      ...paths.map((path) => op('setup', 'rootfs', 'readFileIn', { path, maxBytes })),
+    ],
+  };
+}
