@@ -49,6 +49,13 @@ int mount_attributes(int fd, uint64_t attrs, uint64_t propagation, bool recursiv
   return mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &change, sizeof(change)) < 0 ? errno : 0;
 }
 
+int mount_describe(int fd, uint64_t attrs, uint64_t propagation, bool recursive) {
+  bool spreads = (propagation & MS_REC) != 0;
+  if (spreads == recursive) return mount_attributes(fd, attrs, propagation & MOUNT_PROPAGATION, recursive);
+  int error = mount_attributes(fd, attrs, 0, recursive);
+  return error != 0 ? error : mount_attributes(fd, 0, propagation & MOUNT_PROPAGATION, spreads);
+}
+
 int run_mount_propagation(struct context *ctx, const struct op_mount_propagation *op) {
   (void)ctx;
   return mount(NULL, op->path, NULL, op->flags, NULL) < 0 ? errno : 0;
@@ -153,8 +160,7 @@ int run_mount_bind(struct context *ctx, const struct op_mount_bind *op) {
   unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (op->recursive ? AT_RECURSIVE : 0);
   int tree = open_tree(AT_FDCWD, op->source, flags);
   if (tree < 0) return fail(ctx, errno, "%s", op->source);
-  int error = mount_attributes(tree, op->attrs, 0, op->recursive != 0);
-  if (error == 0) error = mount_attributes(tree, 0, op->propagation & MOUNT_PROPAGATION, (op->propagation & MS_REC) != 0);
+  int error = mount_describe(tree, op->attrs, op->propagation, op->recursive != 0);
   int target = -1;
   if (error == 0) {
     target = mount_open_target(ctx, op->target, op->create_target);

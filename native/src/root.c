@@ -72,10 +72,25 @@ static int make_one(const struct context *ctx, int at, const char *parent, const
   return openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
+/* Where only the last component is missing, as nearly always. False: more is. */
+static bool make_last(const struct context *ctx, const char *path, uint32_t mode, struct owner owner, int depth, int *fd) {
+  char parent[PATH_MAX];
+  char name[NAME_MAX + 1];
+  if (!split(path, parent, name)) return false;
+  int at = root_open(ctx, parent, O_PATH | O_DIRECTORY, 0);
+  if (at < 0) return false;
+  *fd = make_one(ctx, at, parent, name, mode, owner, depth);
+  int error = errno;
+  close(at);
+  errno = error;
+  return true;
+}
+
 /* One component at a time and not one call for each: an image's path may have two thousand of them. */
 static int mkdirs_at_depth(const struct context *ctx, const char *path, uint32_t mode, struct owner owner, int depth) {
   int fd = root_open(ctx, path, O_PATH | O_DIRECTORY, 0);
   if (fd >= 0 || errno != ENOENT) return fd;
+  if (depth <= LINK_DEPTH_MAX && make_last(ctx, path, mode, owner, depth, &fd)) return fd;
   char prefix[PATH_MAX];
   char parent[PATH_MAX];
   size_t length = strlen(path);

@@ -125,8 +125,7 @@ int run_hold_tree(struct context *ctx, const struct op_hold_tree *op) {
     if (error == 0) error = idmap(ctx, tree, userns, op->recursive ? AT_RECURSIVE : 0, op->source);
     close_fd(&userns);
   }
-  if (error == 0) error = mount_attributes(tree, op->attrs, 0, op->recursive != 0);
-  if (error == 0) error = mount_attributes(tree, 0, op->propagation & MOUNT_PROPAGATION, (op->propagation & MS_REC) != 0);
+  if (error == 0) error = mount_describe(tree, op->attrs, op->propagation, op->recursive != 0);
   if (error == 0) error = keep(ctx, op->slot, tree);
   if (error != 0) close_fd(&tree);
   return error;
