@@ -17,6 +17,11 @@ it('runs the candidates in turns, one unmeasured round first', async () => {
   );
 });
 
+it('takes the time that a candidate gives of itself', async () => {
+  const [result] = await inTurns([{ name: 'own clock', run: async () => 7 }], 3, { unmeasured: 0, pauseMs: 1 });
+  assert.deepEqual(result?.timesMs, [7, 7, 7]);
+});
+
 it('gives the median of even and odd counts', () => {
   assert.equal(median([1, 2, 30]), 2);
   assert.equal(median([1, 2, 4, 30]), 3);

@@ -1,9 +1,10 @@
 /** Measures candidates in turns, so that whatever else the machine does meets all of them alike, and prints medians. */
+import { setTimeout as delay } from 'node:timers/promises';
 
 export interface Candidate {
   name: string;
-  /** One whole run; what it takes is measured. */
-  run(): Promise<void>;
+  /** One whole run; what it takes is measured, unless it gives a time in ms of its own. */
+  run(): Promise<number | void>;
   /** Puts things back before the next turn; not measured. */
   reset?(): Promise<void>;
 }
@@ -32,16 +33,28 @@ export async function thatWork(candidates: readonly Candidate[]): Promise<Candid
   return working;
 }
 
-/** One unmeasured round first, then `rounds` rounds; within a round each candidate runs once. */
-export async function inTurns(candidates: readonly Candidate[], rounds: number): Promise<Result[]> {
+export interface Turns {
+  /** Rounds before the first one that counts. */
+  unmeasured: number;
+  /** Idle time behind each run, in which the kernel takes down what was used (network namespaces for one). */
+  pauseMs: number;
+}
+
+/** Some unmeasured rounds first, then `rounds` rounds; within a round each candidate runs once. */
+export async function inTurns(
+  candidates: readonly Candidate[],
+  rounds: number,
+  { unmeasured, pauseMs }: Turns = { unmeasured: 1, pauseMs: 0 },
+): Promise<Result[]> {
   const results = candidates.map(({ name }): Result => ({ name, timesMs: [] }));
-  for (let round = -1; round < rounds; round++) {
+  for (let round = -unmeasured; round < rounds; round++) {
     for (const [index, candidate] of candidates.entries()) {
       const start = performance.now();
-      await candidate.run();
-      const timeMs = performance.now() - start;
+      const own = await candidate.run();
+      const timeMs = own ?? performance.now() - start;
       if (round >= 0) results[index]?.timesMs.push(timeMs);
       await candidate.reset?.();
+      if (pauseMs > 0) await delay(pauseMs);
     }
   }
   for (const { timesMs } of results) timesMs.sort((a, b) => a - b);

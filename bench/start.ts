@@ -1,34 +1,23 @@
 /**
- * Container start: `docker run --rm IMAGE true` from the command to its exit, and bare OCI runtimes with a bundle.
+ * Container start: `docker run --rm IMAGE true` from the command to its exit, and bare OCI runtimes with a bundle. What a
+ * start costs beyond the kernel's own work is measured by floor.ts.
  * Usage: bench/start.ts [--rounds N]
  */
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { busyboxImage } from '../test/fixtures/images.ts';
-import { type Finished, run } from '../test/harness/command.ts';
 import { removeCgroups } from '../test/harness/instance.ts';
-import { cgroupMounts } from '../test/harness/leftovers.ts';
 import { startWorld, type World } from '../test/harness/world.ts';
 import { apiRunner } from './api-run.ts';
 import { type Candidate, formatResults, inTurns, numberOption, thatWork } from './measure.ts';
-import { makeBundle } from './peers/bundle.ts';
 import { type Dockerd, startDockerd } from './peers/dockerd.ts';
-import { explainMissing, findProgram } from './peers/find.ts';
+import { explainMissing } from './peers/find.ts';
 import { preparePodman } from './peers/podman.ts';
+import { check, isleRuntimeCgroup, runtimes } from './peers/runtimes.ts';
 import { unmountBelow } from './peers/unmount.ts';
 
 const PODMAN_CGROUP = 'isle-bench-podman';
-/** Parent of containers whose bundle names no cgroup; isle-runtime keeps it for the next one. */
-const ISLE_RUNTIME_CGROUP = 'isle-runtime';
-const ISLE_RUNTIME = join(import.meta.dirname, '../isle-runtime');
 const ROUNDS = numberOption('rounds', 20);
-
-async function check(what: string, finished: Promise<Finished>): Promise<void> {
-  const { code, stderr } = await finished;
-  if (code !== 0) throw new Error(`${what} ended with ${code}: ${stderr}`);
-}
 
 async function podmanRun(directory: string, image: string): Promise<Candidate[]> {
   const podman = await preparePodman(directory, image);
@@ -49,30 +38,6 @@ async function podmanRun(directory: string, image: string): Promise<Candidate[]>
   return [{ name: 'podman', run: start }];
 }
 
-/** crun refuses hybrid cgroups, which isle and runc handle: there it runs in a mount namespace that hides the unified ones. */
-const HIDING = ['unshare', '--mount', 'sh', '-c', 'umount "$0" && exec "$@"'];
-
-async function runtimes(directory: string): Promise<Candidate[]> {
-  const candidates: Candidate[] = [];
-  for (const name of ['runc', 'crun', 'isle-runtime']) {
-    const program = name === 'isle-runtime' ? ISLE_RUNTIME : findProgram(name);
-    if (program === null) continue;
-    const bundle = join(directory, name);
-    await makeBundle(program, await busyboxImage(), bundle);
-    const state = ['--root', join(directory, `${name}-state`)];
-    const unified = '/sys/fs/cgroup/unified';
-    const hide = name === 'crun' && existsSync(unified);
-    const [command = '', ...prefix] = hide ? [...HIDING, unified, program] : [program];
-    let count = 0;
-    const id = () => `isle-bench-${process.pid}-${count++}`;
-    candidates.push({
-      name: `${name} run, with a bundle${hide ? ' (through unshare)' : ''}`,
-      run: () => check(name, run(command, [...prefix, ...state, 'run', '--bundle', bundle, id()])),
-    });
-  }
-  return candidates;
-}
-
 function dockerRun(world: World, dockerd: Dockerd | null, flags: string[]): Candidate[] {
   const args = ['run', '--rm', ...flags, world.busybox, 'true'];
   const isle: Candidate = { name: 'isle', run: () => check('isle', world.daemon.docker(args)) };
@@ -83,11 +48,11 @@ function dockerRun(world: World, dockerd: Dockerd | null, flags: string[]): Cand
 async function main(): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), 'isle-bench-'));
-  const isInUse = cgroupMounts().some((mount) => existsSync(join(mount, ISLE_RUNTIME_CGROUP)));
+  const removeIsleRuntimeCgroup = isleRuntimeCgroup();
   stack.defer(async () => {
     await unmountBelow(directory);
     await removeCgroups(PODMAN_CGROUP);
-    if (!isInUse) await removeCgroups(ISLE_RUNTIME_CGROUP);
+    await removeIsleRuntimeCgroup();
     await rm(directory, { recursive: true, force: true });
   });
   const world = stack.use(await startWorld());
@@ -109,11 +74,13 @@ async function main(): Promise<void> {
   using bridged = apiRunner(world.daemon.socket, world.busybox, 'bridge');
   using alone = apiRunner(world.daemon.socket, world.busybox, 'none');
   const bare = [
-    { name: 'isle by its API, no network', run: () => alone.run() },
-    { name: 'isle by its API, bridge network', run: () => bridged.run() },
+    { name: 'isle by its API, no network', run: () => alone.runAndRemove() },
+    { name: 'isle by its API, bridge network', run: () => bridged.runAndRemove() },
     ...(await runtimes(directory)),
   ];
-  console.log(formatResults('without a client: create, start, exit seen', await inTurns(await thatWork(bare), ROUNDS)));
+  console.log(
+    formatResults('without a client: create, start, exit, removal', await inTurns(await thatWork(bare), ROUNDS)),
+  );
   console.log(explainMissing(['dockerd', 'containerd', 'podman', 'runc', 'crun']));
 }
 

@@ -15,7 +15,7 @@ export interface Finding {
   message: string;
 }
 
-const PATTERNS = ['{bin,src,test,bench,scripts}/**/*.ts', 'native/{src,hello,tests}/**/*.{c,h}'];
+const PATTERNS = ['{bin,src,test,bench,scripts}/**/*.ts', '{native/{src,hello,tests},bench}/**/*.{c,h}'];
 
 export function readSources(): Sources {
   const paths = globSync(PATTERNS, { cwd: ROOT }).toSorted();
