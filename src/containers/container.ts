@@ -1,7 +1,9 @@
 /** One container in the daemon's memory: its record, its lock, who waits for it, and the line to its monitor. */
 import type { MonitorConnection } from '../runtime/monitor.ts';
 import type { LiveAttachment } from './attachment.ts';
+import type { HealthMonitor } from './health/monitor.ts';
 import type { ContainerRecord } from './record.ts';
+import { RestartTimer } from './restart-timer.ts';
 
 export interface ExitStatus {
   StatusCode: number;
@@ -23,6 +25,14 @@ export class Container {
   removing = false;
   /** rows and columns asked for before the start */
   consoleSize: { rows: number; cols: number } | null = null;
+  readonly restartTimer = new RestartTimer();
+  /** Somebody asked for the end that comes next: no policy follows it. */
+  endIsWanted = false;
+  /** The last signal that was sent through the engine, for whom its end is told. */
+  lastSignal: { signo: number; by: 'stop' | 'kill' } | null = null;
+  /** How long it ran when it ended last. */
+  ranSeconds = 0;
+  health: HealthMonitor | null = null;
   #tail: Promise<unknown> = Promise.resolve();
 
   constructor(record: ContainerRecord) {
@@ -32,6 +42,11 @@ export class Container {
   /** Has it processes? A paused one has. */
   get running(): boolean {
     return this.record.state.status === 'running' || this.paused;
+  }
+
+  /** It has ended, and its policy will start it again. */
+  get restarting(): boolean {
+    return this.record.state.status === 'restarting';
   }
 
   get paused(): boolean {

@@ -42,11 +42,20 @@ export interface ContainersContext {
   readonly auditRefuse: Severity | 'off';
   /** Of --userns-remap, for containers that are made from now on; null without it. */
   readonly idMap: IdMap | null;
+  readonly lifecycle: Lifecycle;
   readonly containers: Map<string, Container>;
   /** Further processes by their ids; ended ones for a while. */
   readonly execs: Map<string, ExecSession>;
   /** passwd and group texts of images, by their layers: see users.ts */
   readonly accounts: Map<string, AccountFiles>;
+}
+
+/** What policies do to containers by themselves; each within the container's turn. */
+export interface Lifecycle {
+  start(container: Container): Promise<void>;
+  /** By the container's own signal and patience. */
+  stop(container: Container): Promise<void>;
+  kill(container: Container): Promise<void>;
 }
 
 export interface AccountFiles {

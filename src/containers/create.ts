@@ -16,6 +16,7 @@ import { checkBinds } from './binds.ts';
 import { Container } from './container.ts';
 import { type ContainersContext, containerDir } from './context.ts';
 import { explainFullDisk } from './disk-full.ts';
+import { unhealthyAction } from './health/action.ts';
 import { donorOf, resolveModes } from './joins.ts';
 import { seccompFor } from './launch-plan.ts';
 import { generateName } from './name-generator.ts';
@@ -132,6 +133,7 @@ export async function createContainer(
   warnings.push(...checkBinds(record.hostConfig), ...enforcementWarnings(context, record.hostConfig));
   const { StopSignal } = record.config;
   if (StopSignal !== undefined && StopSignal !== '') parseSignal(StopSignal);
+  unhealthyAction(record.hostConfig);
   const taken = (name: string) => [...context.containers.values()].some((other) => other.record.name === name);
   record.name = givenName === undefined || givenName === '' ? generateName(taken) : checkName(context, givenName);
   warnings.push(...auditWarnings(context, record));

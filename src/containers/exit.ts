@@ -6,7 +6,10 @@ import type { Container } from './container.ts';
 import { type ContainersContext, cgroupPath, stateDir } from './context.ts';
 import { publish } from './publish.ts';
 import { type ContainerRecord, formatTimeNs, nowNs, parseTimeNs } from './record.ts';
+import { deathReason } from './death-reason.ts';
 import { removeContainer } from './remove.ts';
+import { scheduleRestart, wantsRestart } from './restart.ts';
+import { writeRecord } from './write-record.ts';
 
 /** Docker's code for a container whose end nobody saw. */
 const UNKNOWN_EXIT_CODE = 255;
@@ -42,7 +45,7 @@ export function followMonitor(context: ContainersContext, container: Container):
 export function recordExit(context: ContainersContext, container: Container, exit: ExitRecord | null): boolean {
   const { record } = container;
   const { state } = record;
-  state.status = 'exited';
+  container.health?.stop();
   state.pid = 0;
   state.exitCode = exit?.exitCode ?? UNKNOWN_EXIT_CODE;
   state.oomKilled = exit?.oomKilled ?? false;
@@ -51,6 +54,8 @@ export function recordExit(context: ContainersContext, container: Container, exi
   state.finishedAt = formatTimeNs(finishedNs);
   if (record.endpoint !== null) context.bridge.release(record.endpoint);
   record.endpoint = null;
+  const again = wantsRestart(record, state.exitCode, container.endIsWanted);
+  state.status = again ? 'restarting' : 'exited';
   // With auto-remove the row goes in a moment: writing it now would be a disk flush for nothing. Should the daemon die
   // in between, it finds the exit record, and the row still asks for removal.
   const kept = record.hostConfig.AutoRemove === true || writeRecord(context, record);
@@ -58,20 +63,14 @@ export function recordExit(context: ContainersContext, container: Container, exi
     context.log.warn({ container: record.id, errors: exit.cleanupErrors }, 'a cleanup step failed');
   }
   const seconds = (finishedNs - parseTimeNs(state.startedAt)) / 1_000_000_000n;
-  publish(context, container, 'die', { exitCode: String(state.exitCode), execDuration: String(seconds) });
+  publish(context, container, 'die', {
+    exitCode: String(state.exitCode),
+    execDuration: String(seconds),
+    ...deathReason(container, exit),
+  });
   container.notifyExit();
+  container.ranSeconds = Number(seconds);
   return kept;
-}
-
-/** Writes what has happened already: a full disk must not keep a client from hearing of it. False when it is not written. */
-export function writeRecord(context: ContainersContext, record: ContainerRecord): boolean {
-  try {
-    context.store.update(record);
-    return true;
-  } catch (thrown) {
-    context.log.error({ container: record.id, err: thrown }, 'cannot write the state of a container to the database');
-    return false;
-  }
 }
 
 /** Removes what a monitor that was killed could not; repeating it is harmless. */
@@ -94,4 +93,5 @@ async function cleanAfterMonitor(
   await context.cgroupParents.release(context, record);
   if (kept) rmSync(stateDir(context, record.id), { recursive: true, force: true });
   if (record.hostConfig.AutoRemove === true && !container.removing) await removeContainer(context, container);
+  if (container.restarting) scheduleRestart(context, container, container.ranSeconds);
 }

@@ -45,9 +45,9 @@ function stateJson(container: Container): JsonObject {
   const { state } = container.record;
   return {
     Status: container.removing ? 'removing' : state.status,
-    Running: container.running,
+    Running: container.running || container.restarting,
     Paused: container.paused,
-    Restarting: false,
+    Restarting: container.restarting,
     OOMKilled: state.oomKilled,
     Dead: state.status === 'dead',
     Pid: state.pid,
@@ -55,7 +55,15 @@ function stateJson(container: Container): JsonObject {
     Error: state.error,
     StartedAt: state.startedAt,
     FinishedAt: state.finishedAt,
+    ...healthJson(container),
   };
+}
+
+/** Left out, as in Docker, for a container without a health check. */
+function healthJson({ health }: Container): JsonObject {
+  if (health === null) return {};
+  const { status, failingStreak, log } = health.state;
+  return { Health: { Status: status, FailingStreak: failingStreak, Log: log } };
 }
 
 function configJson(record: ContainerRecord): JsonObject {

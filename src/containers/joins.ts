@@ -22,6 +22,11 @@ export function donorOf(context: ContainersContext, mode: string | undefined): C
   return id === undefined ? undefined : context.containers.get(id);
 }
 
+/** All containers whose namespaces this one joins, and that are still there. */
+export function donorsOf(context: ContainersContext, { hostConfig }: ContainerRecord): Container[] {
+  return MODES.flatMap(({ field }) => donorOf(context, hostConfig[field]) ?? []);
+}
+
 /** Names become ids, so that a rename changes nothing. Throws NotFound for a container that is not there. */
 export function resolveModes(context: ContainersContext, hostConfig: HostConfig): HostConfig {
   const resolved = { ...hostConfig };

@@ -55,8 +55,8 @@ export function matchesFilters(context: ContainersContext, container: Container,
     since: (value) => parseTimeNs(record.created) > parseTimeNs(findContainer(context, value).record.created),
     volume: (value) => mountsJson(record).some((mount) => mount['Source'] === value || mount['Destination'] === value),
     expose: (value) => Object.keys(record.config.ExposedPorts ?? {}).some((port) => portRangeHas(value, port)),
-    // isle has no health checks, publishes no ports and runs no Swarm tasks yet.
-    health: (value) => value === 'none',
+    health: (value) => (container.health?.state.status ?? 'none') === value,
+    // isle publishes no ports and runs no Swarm tasks yet.
     publish: () => false,
     'is-task': (value) => value === 'false' || value === '0',
   };

@@ -23,7 +23,9 @@ export async function listContainers(context: ContainersContext, options: ListOp
   const all =
     options.all || options.limit > 0 || ['status', 'exited', 'before', 'since'].some((key) => filters.has(key));
   const matches = [...context.containers.values()]
-    .filter((container) => (all || container.running) && matchesFilters(context, container, filters))
+    .filter(
+      (container) => (all || container.running || container.restarting) && matchesFilters(context, container, filters),
+    )
     .toSorted((a, b) => compareNewestFirst(a, b));
   const shown = options.limit > 0 ? matches.slice(0, options.limit) : matches;
   const summaries: JsonObject[] = [];
@@ -77,9 +79,16 @@ function statusText(container: Container): string {
   const { state } = container.record;
   const since = (time: string) => humanDuration((Date.now() - Number(parseTimeNs(time) / 1_000_000n)) / 1000);
   if (container.removing) return 'Removal In Progress';
-  if (container.running) return `Up ${since(state.startedAt)}${container.paused ? ' (Paused)' : ''}`;
+  if (container.restarting) return `Restarting (${state.exitCode}) ${since(state.finishedAt)} ago`;
+  if (container.running) return `Up ${since(state.startedAt)}${container.paused ? ' (Paused)' : healthText(container)}`;
   if (state.status === 'exited') return `Exited (${state.exitCode}) ${since(state.finishedAt)} ago`;
   return state.status === 'dead' ? 'Dead' : 'Created';
+}
+
+function healthText({ health }: Container): string {
+  if (health === null) return '';
+  const { status } = health.state;
+  return status === 'starting' ? ' (health: starting)' : ` (${status})`;
 }
 
 /** A span of seconds in Docker's words. */

@@ -15,6 +15,11 @@ export function notRunning({ id }: ContainerRecord): EngineError {
   return new EngineError('Conflict', `container ${id} is not running`);
 }
 
+/** In Docker's words. */
+export function isRestarting({ id }: ContainerRecord): EngineError {
+  return new EngineError('Conflict', `Container ${id} is restarting, wait until the container is running`);
+}
+
 /** As the kernel has it, which also outlives a daemon. */
 export function isFrozen(context: ContainersContext, record: ContainerRecord): boolean {
   const { unified, v1 } = context.cgroups.layout;
@@ -48,10 +53,12 @@ async function setFrozen(context: ContainersContext, container: Container, froze
 
 export async function pauseContainer(context: ContainersContext, container: Container): Promise<void> {
   const { record } = container;
+  if (container.restarting) throw isRestarting(record);
   if (!container.running) throw notRunning(record);
   if (container.paused) throw new EngineError('Conflict', `Container ${record.id} is already paused`);
   if (!(await setFrozen(context, container, true))) throw notRunning(record);
   record.state.status = 'paused';
+  container.health?.stop();
   context.store.update(record);
   publish(context, container, 'pause');
 }
@@ -70,4 +77,5 @@ export async function thaw(context: ContainersContext, container: Container): Pr
   record.state.status = 'running';
   context.store.update(record);
   publish(context, container, 'unpause');
+  container.health?.start(false);
 }

@@ -3,10 +3,11 @@ import type { ContainerConfig, HostConfig } from '../oci/container-config.ts';
 import type { IdMap } from '../oci/spec/namespaces.ts';
 
 /**
- * created -> running -> exited -> running ...; running <-> paused; any but these two -> removing -> gone.
+ * created -> running -> exited -> running ...; running <-> paused; running -> restarting -> running, by a restart policy;
+ * any but those with processes -> removing -> gone.
  * `dead` is a container whose removal failed half-way: only removal is possible.
  */
-export type Status = 'created' | 'running' | 'paused' | 'exited' | 'removing' | 'dead';
+export type Status = 'created' | 'running' | 'paused' | 'restarting' | 'exited' | 'removing' | 'dead';
 
 export interface ContainerState {
   status: Status;
@@ -54,6 +55,8 @@ export interface ContainerRecord {
   argv: string[];
   state: ContainerState;
   restartCount: number;
+  /** A user asked for its last end: `unless-stopped` holds to it. */
+  manuallyStopped?: boolean;
   endpoint: EndpointRecord | null;
   /** resolved at the last start, from the container's own passwd and group files */
   user: UserRecord | null;

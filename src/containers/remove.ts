@@ -24,6 +24,12 @@ export async function removeRequested(context: ContainersContext, container: Con
     }
     await killNow(context, container);
   }
+  if (container.restarting && !force) {
+    throw new EngineError(
+      'Conflict',
+      `cannot remove container "/${record.name}": container is restarting: stop the container before removing or force remove`,
+    );
+  }
   await container.monitorGone;
   // With auto-remove the exit has done it already.
   if (!context.containers.has(record.id)) return;
@@ -37,6 +43,8 @@ export async function removeRequested(context: ContainersContext, container: Con
 export async function removeContainer(context: ContainersContext, container: Container): Promise<void> {
   const { record } = container;
   container.removing = true;
+  container.restartTimer.disarm();
+  container.health?.stop();
   try {
     context.store.delete(record.id);
     await context.snapshots.removeContainer(record.id);

@@ -10,10 +10,12 @@ import { connectMonitor, type MonitorConnection, readExitRecord } from '../runti
 import { Container } from './container.ts';
 import { type ContainersContext, monitorSocket, stateDir } from './context.ts';
 import { restoreExecs } from './exec/start.ts';
+import { watchHealth } from './health/monitor.ts';
 import { followMonitor, recordExit, removeCgroups } from './exit.ts';
 import { isFrozen } from './pause.ts';
 import { formatTimeNs, nowNs, parseTimeNs } from './record.ts';
 import { removeContainer } from './remove.ts';
+import { restartAfterBoot } from './restart.ts';
 import { readStartRecord } from './start-record.ts';
 
 const START_POLL_MS = 20;
@@ -31,12 +33,14 @@ export async function restoreContainers(context: ContainersContext): Promise<voi
     all.filter((container) => container.running).map(({ record }) => record),
   );
   await removeOrphans(context);
+  restartAfterBoot(context);
 }
 
 async function restoreOne(context: ContainersContext, container: Container): Promise<void> {
   const { record } = container;
   if (await reconnect(context, container)) {
     await restoreExecs(context, container);
+    watchHealth(context, container, true);
     return;
   }
   const directory = stateDir(context, record.id);

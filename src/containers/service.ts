@@ -22,7 +22,7 @@ import { inspectContainer } from './inspect.ts';
 import { hasLabel } from './list-filters.ts';
 import { listContainers, type ListOptions } from './list.ts';
 import { logStream } from './logging/stream.ts';
-import { pauseContainer, unpauseContainer } from './pause.ts';
+import { isRestarting, pauseContainer, unpauseContainer } from './pause.ts';
 import { publish } from './publish.ts';
 import { removeRequested } from './remove.ts';
 import { restoreContainers } from './restore.ts';
@@ -33,12 +33,23 @@ import { killContainer, killNow, stopContainer } from './stop.ts';
 import { listProcesses } from './top.ts';
 import { updateContainer } from './update.ts';
 
+const isAlive = (container: Container): boolean => container.running || container.restarting;
+
 type StopOptions = { signal: string | undefined; timeoutS: number | undefined };
 
 export class ContainerService implements ContainersBackend {
   readonly context: ContainersContext;
 
-  constructor(context: ContainersContext) {
+  constructor(parts: Omit<ContainersContext, 'lifecycle'>) {
+    const byDefault = { signal: undefined, timeoutS: undefined };
+    const context: ContainersContext = {
+      ...parts,
+      lifecycle: {
+        start: (container) => startContainer(context, container),
+        stop: (container) => stopContainer(context, container, byDefault),
+        kill: (container) => killNow(context, container),
+      },
+    };
     this.context = context;
   }
 
@@ -73,7 +84,19 @@ export class ContainerService implements ContainersBackend {
 
   async start(name: string): Promise<void> {
     const container = this.#find(name);
-    await container.exclusive(() => startContainer(this.context, container));
+    await container.exclusive(() => this.#startByUser(container));
+  }
+
+  async #startByUser(container: Container): Promise<void> {
+    const { record } = container;
+    // As dockerd has it, such a container runs.
+    if (container.restarting) throw new EngineError('NotModified', `container ${record.name} is already started`);
+    if (!container.running) {
+      record.restartCount = 0;
+      record.manuallyStopped = false;
+      container.restartTimer.reset();
+    }
+    await startContainer(this.context, container);
   }
 
   async stop(name: string, options: StopOptions): Promise<void> {
@@ -84,8 +107,8 @@ export class ContainerService implements ContainersBackend {
   async restart(name: string, options: StopOptions): Promise<void> {
     const container = this.#find(name);
     await container.exclusive(async () => {
-      if (container.running) await stopContainer(this.context, container, options);
-      await startContainer(this.context, container);
+      if (container.running || container.restarting) await stopContainer(this.context, container, options);
+      await this.#startByUser(container);
       publish(this.context, container, 'restart');
     });
   }
@@ -100,7 +123,10 @@ export class ContainerService implements ContainersBackend {
     if (options.link)
       throw new EngineError('NotImplemented', 'removing a link is not supported: isle has no legacy links');
     // Not in turn: the kill also ends a stop that waits, and holds the turn.
-    if (options.force) await killNow(this.context, container);
+    if (options.force) {
+      container.endIsWanted = true;
+      await killNow(this.context, container);
+    }
     await container.exclusive(() => removeRequested(this.context, container, options.force));
   }
 
@@ -134,6 +160,7 @@ export class ContainerService implements ContainersBackend {
   async attach(name: string, options: AttachOptions): Promise<Attachment> {
     const container = this.#find(name);
     const { config } = container.record;
+    if (container.restarting) throw isRestarting(container.record);
     if (container.paused) {
       const what = `container ${container.record.id} is paused`;
       throw new EngineError('Conflict', `${what}, unpause the container before attach`);
@@ -161,7 +188,7 @@ export class ContainerService implements ContainersBackend {
 
   async wait(name: string, condition: WaitCondition): Promise<{ done: Promise<ExitStatus>; cancel(): void }> {
     const container = this.#find(name);
-    if (condition === 'not-running' && !container.running) {
+    if (condition === 'not-running' && !container.running && !container.restarting) {
       return { done: Promise.resolve(container.exitStatus()), cancel: () => undefined };
     }
     const listeners = condition === 'removed' ? container.removeListeners : container.exitListeners;
@@ -187,7 +214,7 @@ export class ContainerService implements ContainersBackend {
     const deleted: string[] = [];
     let SpaceReclaimed = 0;
     for (const container of this.context.containers.values()) {
-      if (container.running || container.removing || !wanted(container)) continue;
+      if (isAlive(container) || container.removing || !wanted(container)) continue;
       const bytes = await writtenBytes(this.context, container);
       if (!(await this.#pruneOne(container))) continue;
       SpaceReclaimed += bytes;
@@ -199,7 +226,7 @@ export class ContainerService implements ContainersBackend {
   /** False when it is not ours to remove any more: started, or removed by another, since it was looked at. */
   async #pruneOne(container: Container): Promise<boolean> {
     return container.exclusive(async () => {
-      if (container.running || container.removing || !this.context.containers.has(container.record.id)) return false;
+      if (isAlive(container) || container.removing || !this.context.containers.has(container.record.id)) return false;
       await removeRequested(this.context, container, false);
       return true;
     });

@@ -7,8 +7,9 @@ import { createSources } from './binds.ts';
 import type { Container } from './container.ts';
 import { type ContainersContext, monitorSocket, stateDir } from './context.ts';
 import { explainFullDisk } from './disk-full.ts';
-import { followMonitor, writeRecord } from './exit.ts';
+import { followMonitor } from './exit.ts';
 import { writeEngineFiles } from './files.ts';
+import { watchHealth } from './health/monitor.ts';
 import { checkJoins } from './joins.ts';
 import { buildStart, networkMode } from './launch-plan.ts';
 import { publish } from './publish.ts';
@@ -16,6 +17,7 @@ import { formatTimeNs, ZERO_TIME } from './record.ts';
 import { removeContainer } from './remove.ts';
 import { startFailure } from './start-failure.ts';
 import { writeStartRecord } from './start-record.ts';
+import { writeRecord } from './write-record.ts';
 import { resolveContainerUser } from './users.ts';
 
 const SIGKILL = 9;
@@ -30,6 +32,9 @@ export async function startContainer(context: ContainersContext, container: Cont
   if (container.removing || record.state.status === 'dead') {
     throw new EngineError('Conflict', `container ${record.name} is marked for removal and cannot be started`);
   }
+  container.restartTimer.disarm();
+  container.endIsWanted = false;
+  container.lastSignal = null;
   try {
     await launch(context, container);
   } catch (cause) {
@@ -40,6 +45,7 @@ export async function startContainer(context: ContainersContext, container: Cont
     throw startFailure(record, thrown).error;
   }
   publish(context, container, 'start');
+  watchHealth(context, container);
 }
 
 async function launch(context: ContainersContext, container: Container): Promise<void> {

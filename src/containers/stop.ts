@@ -4,6 +4,7 @@ import type { Container } from './container.ts';
 import type { ContainersContext } from './context.ts';
 import { thaw } from './pause.ts';
 import { publish } from './publish.ts';
+import { giveUpRestart } from './restart.ts';
 import { parseSignal } from './signals.ts';
 
 const SIGKILL = 9;
@@ -13,6 +14,13 @@ const KILL_PATIENCE_MS = 10_000;
 
 /** The process, or its monitor, has gone. */
 const HAS_ENDED = new Set(['ESRCH', 'EMONITORGONE']);
+
+/** A user asks for its end: no policy starts it again. */
+function wantEnd(container: Container, signal: NonNullable<Container['lastSignal']>): void {
+  container.endIsWanted = true;
+  container.lastSignal = signal;
+  container.record.manuallyStopped = true;
+}
 
 async function signalContainer(container: Container, signo: number): Promise<void> {
   try {
@@ -30,15 +38,25 @@ export async function stopContainer(
   options: { signal: string | undefined; timeoutS: number | undefined },
 ): Promise<void> {
   const { record } = container;
+  if (container.restarting) {
+    record.manuallyStopped = true;
+    giveUpRestart(context, container);
+    publish(context, container, 'stop');
+    return;
+  }
   if (!container.running) throw new EngineError('NotModified', `container ${record.name} is already stopped`);
   const signo = parseSignal(options.signal || record.config.StopSignal || 'SIGTERM');
   const timeoutS = options.timeoutS ?? record.config.StopTimeout ?? DEFAULT_STOP_TIMEOUT_S;
+  wantEnd(container, { signo, by: 'stop' });
   const exited = container.nextExit(timeoutS < 0 ? Number.POSITIVE_INFINITY : timeoutS * 1000);
   await signalContainer(container, signo);
   publish(context, container, 'kill', { signal: String(signo) });
   // A frozen process receives nothing but SIGKILL.
   await thaw(context, container);
-  if (!(await exited)) await killNow(context, container);
+  if (!(await exited)) {
+    wantEnd(container, { signo: SIGKILL, by: 'stop' });
+    await killNow(context, container);
+  }
   await container.monitorGone;
   publish(context, container, 'stop');
 }
@@ -51,9 +69,17 @@ export async function killContainer(
 ): Promise<void> {
   const signo = parseSignal(signal || 'SIGKILL');
   const { record } = container;
+  if (container.restarting) {
+    record.manuallyStopped = true;
+    giveUpRestart(context, container);
+    return;
+  }
   if (!container.running) {
     throw new EngineError('Conflict', `cannot kill container: ${record.name}: container ${record.id} is not running`);
   }
+  const ends = signo === SIGKILL || signo === parseSignal(record.config.StopSignal || 'SIGTERM');
+  if (ends) wantEnd(container, { signo, by: 'kill' });
+  else container.lastSignal = { signo, by: 'kill' };
   if (signo === SIGKILL) {
     await killNow(context, container);
     return;
@@ -61,7 +87,7 @@ export async function killContainer(
   await signalContainer(container, signo);
   publish(context, container, 'kill', { signal: String(signo) });
   // As dockerd: the signal that stops it must reach it; any other waits for the unpause.
-  if (signo === parseSignal(record.config.StopSignal || 'SIGTERM')) await thaw(context, container);
+  if (ends) await thaw(context, container);
 }
 
 /** Kills a running container and waits for its end; one that does not run is left as it is. */

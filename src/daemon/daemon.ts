@@ -163,7 +163,7 @@ async function openContainers(parts: Parts): Promise<{ containers: ContainerServ
       }),
     onEvent: (action, id, attributes) => parts.events.publish('image', action, id, attributes),
   });
-  const context: ContainersContext = {
+  const context: Omit<ContainersContext, 'lifecycle'> = {
     store: new ContainerStore(database, parts.reserve),
     launcher: parts.launcher,
     cgroups: parts.cgroups,

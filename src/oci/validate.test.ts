@@ -150,6 +150,8 @@ const DOCKER_REFUSES: [CreateRequest, string][] = [
   [{ Env: [''] }, 'invalid environment variable: '],
   [{ WorkingDir: 'srv' }, "the working directory 'srv' is invalid, it needs to be an absolute path"],
   [{ Healthcheck: { Interval: 1000 } }, 'Interval in Healthcheck cannot be less than 1ms'],
+  [{ Healthcheck: { Test: ['PING'] } }, 'Healthcheck.Test begins with "PING": it has to be NONE, CMD or CMD-SHELL'],
+  [{ Healthcheck: { Test: ['CMD'] } }, 'Healthcheck.Test CMD names no command'],
   [{ ExposedPorts: { 'web/tcp': {} } }, 'invalid port specification: "web/tcp"'],
 ];
 
@@ -210,8 +212,6 @@ describe('what later versions bring', () => {
     ['HostConfig.Mounts', { HostConfig: { Mounts: [{ Type: 'volume', Source: 'a', Target: '/b' }] } }],
     ['HostConfig.VolumesFrom', { HostConfig: { VolumesFrom: ['other'] } }],
     ['Config.Volumes', { Volumes: { '/data': {} } }],
-    ['HostConfig.RestartPolicy', { HostConfig: { RestartPolicy: { Name: 'always' } } }],
-    ['Healthcheck', { Healthcheck: { Test: ['CMD', 'true'] } }],
     ['HostConfig.Links', { HostConfig: { Links: ['a:b'] } }],
     ['HostConfig.Runtime', { HostConfig: { Runtime: 'kata' } }],
     ['HostConfig.LogConfig.Type', { HostConfig: { LogConfig: { Type: 'syslog' } } }],

@@ -4,6 +4,7 @@ import { messages } from '../format/messages.ts';
 import {
   parseBool,
   parseBytes,
+  parseDuration,
   parseInteger,
   parseNanoCpus,
   parseSwapBytes,
@@ -56,6 +57,11 @@ export const flag = {
 
   swapBytes(options: FlagOptions<number>): Flag<number> {
     return single('bytes', 0, parseSwapBytes, options);
+  },
+
+  /** In nanoseconds. */
+  duration(options: FlagOptions<number>): Flag<number> {
+    return single('duration', 0, parseDuration, options);
   },
 
   nanoCpus(options: FlagOptions<number>): Flag<number> {

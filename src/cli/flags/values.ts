@@ -97,3 +97,18 @@ export function parseUlimit(text: string): UlimitValue {
   }
   return limit;
 }
+
+const NANOSECONDS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 };
+
+/** Go's durations, such as 1m30s or 1.5h; in nanoseconds. */
+export function parseDuration(text: string): number {
+  const parts = /^[+-]?(?:0|(?:\d+(?:\.\d*)?(?:ns|us|µs|ms|s|m|h))+)$/.test(text)
+    ? [...text.matchAll(/(\d+(?:\.\d*)?)(ns|us|µs|ms|s|m|h)/g)]
+    : null;
+  if (parts === null) throw new FlagValueError(messages.badDuration(text));
+  const total = parts.reduce(
+    (sum, [, number = '0', unit = 'ns']) => sum + Number(number) * (NANOSECONDS[unit] ?? 0),
+    0,
+  );
+  return Math.round(text.startsWith('-') ? -total : total);
+}

@@ -66,6 +66,9 @@ export const messages = {
   noEnvFileName: (file: string, line: string) => `invalid env file (${file}): no variable name on line '${line}'`,
   badPullPolicy: (text: string) => `invalid pull option: '${text}': must be one of "always", "missing" or "never"`,
   emptyVolume: 'invalid empty volume spec',
+  badDuration: (text: string) =>
+    `time: invalid duration ${quote(text)}: give numbers with units, such as 1m30s or 500ms`,
+  noHealthcheckConflict: '--no-healthcheck conflicts with --health-* options',
   badRestartPolicy: (text: string) => `invalid restart policy: ${quote(text)}`,
   badSecurityOpt: (text: string) => `Invalid --security-opt: ${quote(text)}`,
   seccompFile: (path: string, reason: string) => `opening seccomp profile (${path}) failed: ${reason}`,

@@ -8,7 +8,7 @@ import { LiveAttachment } from '../attachment.ts';
 import { type ContainersContext, findContainer } from '../context.ts';
 import { publish } from '../publish.ts';
 import { ExecSession } from './session.ts';
-import { checkCanExec, commandText, startExec } from './start.ts';
+import { announceExec, checkCanExec, startExec } from './start.ts';
 
 /** How long an ended one can be asked about. */
 const KEPT_MS = 5 * 60 * 1000;
@@ -35,7 +35,7 @@ export class ExecService implements ExecsBackend {
     this.#forgetOld();
     const session = new ExecSession(randomBytes(32).toString('hex'), container, config);
     this.#context.execs.set(session.id, session);
-    publish(this.#context, container, `exec_create: ${commandText(config)}`, { execID: session.id });
+    announceExec(this.#context, session);
     return { Id: session.id };
   }
 

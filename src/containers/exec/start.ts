@@ -7,6 +7,7 @@ import { connectMonitor, type MonitorConnection, readExitRecord } from '../../ru
 import type { LiveAttachment } from '../attachment.ts';
 import type { Container } from '../container.ts';
 import { type ContainersContext, stateDir } from '../context.ts';
+import { isRestarting } from '../pause.ts';
 import { publish } from '../publish.ts';
 import { programFailure } from '../start-failure.ts';
 import { buildExec } from './plan.ts';
@@ -28,7 +29,8 @@ function directoryOf(context: ContainersContext, session: ExecSession): string {
 }
 
 /** Throws Conflict, in Docker's words, for a container in which nothing can be started. */
-export function checkCanExec({ record, running, paused }: Container): void {
+export function checkCanExec({ record, running, paused, restarting }: Container): void {
+  if (restarting) throw isRestarting(record);
   if (paused) {
     const message = `Container ${record.id} is paused, unpause the container before exec`;
     throw new EngineError('Conflict', message);
@@ -99,7 +101,11 @@ function follow(context: ContainersContext, session: ExecSession, monitor: Monit
     });
 }
 
-export function commandText({ Cmd }: ExecConfig): string {
+export function announceExec(context: ContainersContext, { id, container, config }: ExecSession): void {
+  publish(context, container, `exec_create: ${commandText(config)}`, { execID: id });
+}
+
+function commandText({ Cmd }: ExecConfig): string {
   return (Cmd ?? []).join(' ');
 }
 

@@ -77,9 +77,6 @@ export function checkRestart({ RestartPolicy, AutoRemove }: HostConfig): void {
     const negative = MaximumRetryCount < 0 ? ' and cannot be negative' : '';
     throw invalid(`invalid restart policy: maximum retry count can only be used with 'on-failure'${negative}`);
   }
-  if (Name !== '' && Name !== 'no') {
-    throw notYet('HostConfig.RestartPolicy', Name, 'leave it out and start the container again yourself');
-  }
 }
 
 export function checkLogging({ LogConfig }: HostConfig): void {

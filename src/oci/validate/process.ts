@@ -37,11 +37,11 @@ function checkHealth(request: CreateRequest): void {
     if (value !== 0 && value < MINIMUM_HEALTH_NS) throw invalid(`${name} in Healthcheck cannot be less than 1ms`);
   }
   if ((health.Retries ?? 0) < 0) throw invalid('Retries in Healthcheck cannot be negative');
-  if (health.Test?.length && health.Test[0] !== 'NONE') {
-    throw new EngineError('NotImplemented', 'Healthcheck is not supported by isle yet', {
-      hint: 'leave it out, or give --no-healthcheck',
-    });
+  const [kind, ...words] = health.Test ?? [];
+  if (kind !== undefined && !['NONE', 'CMD', 'CMD-SHELL'].includes(kind)) {
+    throw invalid(`Healthcheck.Test begins with "${kind}": it has to be NONE, CMD or CMD-SHELL`);
   }
+  if (kind?.startsWith('CMD') && (words[0] ?? '') === '') throw invalid(`Healthcheck.Test ${kind} names no command`);
 }
 
 function checkPorts(request: CreateRequest): void {
@@ -51,7 +51,7 @@ function checkPorts(request: CreateRequest): void {
   }
 }
 
-/** Throws InvalidParameter, or NotImplemented for a health check that the user asked for. */
+/** Throws InvalidParameter. */
 export function checkProcess(request: CreateRequest): void {
   const { Cmd, Entrypoint, Env, WorkingDir = '', User = '', Hostname = '', Domainname = '' } = request;
   checkNul('Cmd', Cmd ?? []);

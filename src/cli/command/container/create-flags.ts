@@ -60,6 +60,21 @@ export const CREATE_FLAGS = {
   env: flag.list({ short: 'e', usage: 'Set environment variables', check: checkEnvironment }),
   'env-file': flag.list({ usage: 'Read in a file of environment variables' }),
   'group-add': flag.list({ usage: 'Add additional groups to join' }),
+  'health-cmd': flag.string({ usage: 'Command to run to check health' }),
+  'health-interval': flag.duration({ usage: 'Time between running the check (ms|s|m|h) (default 0s)' }),
+  'health-on-failure': flag.choice(['none', 'kill', 'restart', 'stop'], {
+    initial: 'none',
+    usage: 'What to do when the container becomes unhealthy: none, kill, restart or stop',
+  }),
+  'health-retries': flag.int({ usage: 'Consecutive failures needed to report unhealthy' }),
+  'health-start-interval': flag.duration({
+    usage: 'Time between running the check during the start period (ms|s|m|h) (default 0s)',
+  }),
+  'health-start-period': flag.duration({
+    usage:
+      'Start period for the container to initialize before starting health-retries countdown (ms|s|m|h) (default 0s)',
+  }),
+  'health-timeout': flag.duration({ usage: 'Maximum time to allow one check to run (ms|s|m|h) (default 0s)' }),
   hostname: flag.string({ short: 'h', usage: 'Container host name' }),
   init: flag.bool({ usage: 'Run an init inside the container that forwards signals and reaps processes' }),
   interactive: flag.bool({ short: 'i', usage: 'Keep STDIN open even if not attached' }),
@@ -80,6 +95,7 @@ export const CREATE_FLAGS = {
   }),
   name: flag.string({ usage: 'Assign a name to the container' }),
   network: flag.string({ valueName: 'network', usage: 'Connect a container to a network: bridge, none or host' }),
+  'no-healthcheck': flag.bool({ usage: 'Disable any container-specified HEALTHCHECK' }),
   'oom-kill-disable': flag.bool({ usage: 'Disable OOM Killer' }),
   'oom-score-adj': flag.int({ usage: "Tune host's OOM preferences (-1000 to 1000)" }),
   pid: flag.string({ usage: 'PID namespace to use' }),

@@ -6,6 +6,7 @@ import { messages } from '../../format/messages.ts';
 import { blockIO } from './block-io.ts';
 import type { CREATE_FLAGS } from './create-flags.ts';
 import { environmentOf } from './env-file.ts';
+import { healthAnnotation, healthcheck } from './health-flags.ts';
 import { deviceMapping, parseMount } from './mount-flag.ts';
 import { securityOptions } from './security-opt.ts';
 
@@ -41,6 +42,7 @@ export function buildCreateRequest(input: CreateInput): CreateRequest {
     WorkingDir: flags.workdir,
     Env: environmentOf(flags, env),
     Labels: pairs(flags.label),
+    ...healthcheck(flags),
     Tty: flags.tty,
     OpenStdin: flags.interactive,
     StdinOnce: flags.interactive && streams.stdin,
@@ -97,10 +99,15 @@ function hostConfig({ flags, given, consoleSize }: CreateInput, binds: string[])
     ...(given.has('init') ? { Init: flags.init } : {}),
     ...(flags.runtime === '' ? {} : { Runtime: flags.runtime }),
     ...(flags['shm-size'] === 0 ? {} : { ShmSize: flags['shm-size'] }),
-    ...(flags.annotation.length === 0 ? {} : { Annotations: pairs(flags.annotation) }),
+    ...annotations(flags),
     ...(flags.sysctl.length === 0 ? {} : { Sysctls: pairs(flags.sysctl) }),
     ...(flags.tmpfs.length === 0 ? {} : { Tmpfs: Object.fromEntries(flags.tmpfs.map(splitTmpfs)) }),
   };
+}
+
+function annotations(flags: CreateFlags): Pick<HostConfig, 'Annotations'> {
+  const all = { ...pairs(flags.annotation), ...healthAnnotation(flags) };
+  return Object.keys(all).length === 0 ? {} : { Annotations: all };
 }
 
 function resources(flags: CreateFlags): HostConfig {
