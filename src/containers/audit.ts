@@ -123,6 +123,7 @@ function auditRecord(context: ContainersContext, record: ContainerRecord): Findi
     spec,
     imageUser: imageUser(context, record),
     seccomp: seccompOf(spec.process?.capabilities?.bounding ?? [], record),
+    sharesIds: record.idOwner === undefined && Boolean(record.idMap),
     kernelPaths: { masked: DEFAULT_MASKED_PATHS, readonly: DEFAULT_READONLY_PATHS },
     host: hostFacts(context),
   });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { EngineError } from '../errors.ts';
 import { expandCgroupParent } from '../oci/cgroup-parent.ts';
 import type { IdMap } from '../oci/spec/namespaces.ts';
+import type { UsernsMode } from '../oci/userns-mode.ts';
 import type { CgroupBackend } from '../runtime/cgroups/index.ts';
 import type { Launcher } from '../runtime/executor.ts';
 import type { Severity } from '../security/audit/index.ts';
@@ -10,7 +11,7 @@ import type { SnapshotStore } from '../snapshots/store.ts';
 import type { CgroupParents } from './cgroup-parents.ts';
 import type { Container } from './container.ts';
 import type { ExecSession } from './exec/session.ts';
-import type { BridgePort, ContainerEvents, ImageSource } from './ports.ts';
+import type { BridgePort, ContainerEvents, IdPool, ImageSource } from './ports.ts';
 import type { ContainerRecord } from './record.ts';
 import type { ContainerStore } from './store.ts';
 
@@ -40,9 +41,14 @@ export interface ContainersContext {
   readonly capBounding: bigint;
   /** Findings from this severity on refuse a create. */
   readonly auditRefuse: Severity | 'off';
-  /** Of --userns-remap, for containers that are made from now on; null without it. */
+  /** Of --userns-remap USER, for containers that are made from now on; null without it. */
   readonly idMap: IdMap | null;
   readonly lifecycle: Lifecycle;
+  /** Of --userns-remap auto: a range of its own for each container that asks for nothing else. */
+  readonly autoIds: UsernsMode | null;
+  readonly idPool: IdPool;
+  /** Of containers that run and are not in the database. */
+  readonly strayMaps: IdMap[];
   readonly containers: Map<string, Container>;
   /** Further processes by their ids; ended ones for a while. */
   readonly execs: Map<string, ExecSession>;

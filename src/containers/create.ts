@@ -7,6 +7,7 @@ import type { ContainerConfig, CreateRequest, HostConfig } from '../oci/containe
 import { mergeImageConfig } from '../oci/merge.ts';
 import type { IdMap } from '../oci/spec/namespaces.ts';
 import { linuxResources } from '../oci/spec/resources.ts';
+import { askedUserns } from '../oci/userns-mode.ts';
 import { validateCreate } from '../oci/validate.ts';
 import { blockDeviceNumber } from '../platform/device-number.ts';
 import { hostId } from '../runtime/plan/namespaces.ts';
@@ -17,6 +18,7 @@ import { Container } from './container.ts';
 import { type ContainersContext, containerDir } from './context.ts';
 import { explainFullDisk } from './disk-full.ts';
 import { unhealthyAction } from './health/action.ts';
+import { chooseIds } from './id-map.ts';
 import { donorOf, resolveModes } from './joins.ts';
 import { seccompFor } from './launch-plan.ts';
 import { generateName } from './name-generator.ts';
@@ -80,7 +82,7 @@ export function draftRecord(
 ): ContainerRecord {
   const image = context.images.resolve(request.Image ?? '');
   const { HostConfig: wanted, NetworkingConfig: _networking, ...asked } = request;
-  const hostConfig = resolveModes(context, wanted ?? {});
+  const hostConfig = { ...resolveModes(context, wanted ?? {}), UsernsMode: askedUserns(wanted ?? {}) };
   const config = mergeImageConfig(asked, image.config.config ?? {});
   const argv = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
   if (argv.length === 0 || argv[0] === '') {
@@ -109,7 +111,7 @@ export function draftRecord(
     restartCount: 0,
     endpoint: null,
     user: null,
-    idMap: hostConfig.UsernsMode === 'host' ? null : context.idMap,
+    ...chooseIds(context, id, hostConfig, { reserve: false }),
   };
 }
 
@@ -128,7 +130,7 @@ export async function createContainer(
     swapAccounting,
     cpusetCpus: cpuset?.cpus,
     cpusetMems: cpuset?.mems,
-    usernsRemap: context.idMap !== null,
+    usernsRemap: context.idMap !== null || context.autoIds !== null,
   });
   warnings.push(...checkBinds(record.hostConfig), ...enforcementWarnings(context, record.hostConfig));
   const { StopSignal } = record.config;
@@ -136,10 +138,11 @@ export async function createContainer(
   unhealthyAction(record.hostConfig);
   const taken = (name: string) => [...context.containers.values()].some((other) => other.record.name === name);
   record.name = givenName === undefined || givenName === '' ? generateName(taken) : checkName(context, givenName);
+  Object.assign(record, chooseIds(context, id, record.hostConfig, { reserve: true }));
   warnings.push(...auditWarnings(context, record));
 
   const container = new Container(record);
-  // The name is taken from here on, so that a second create meanwhile sees it.
+  // The name and the ids are taken from here on, so that a second create meanwhile sees them.
   context.containers.set(id, container);
   try {
     mkdirSync(containerDir(context, id), { recursive: true, mode: 0o710 });

@@ -1,10 +1,12 @@
 /** `isle explain CONTAINER`: the plan is made again from the record, and set beside what the kernel says now. */
 import type { Explanation } from '../api/types/explain.ts';
-import { explainContainer, type KernelFacts, readKernelFacts } from '../explain/index.ts';
+import { explainContainer, type IdFacts, type KernelFacts, readKernelFacts, readKernelText } from '../explain/index.ts';
 import type { Spec } from '../oci/runtime-spec.ts';
 import type { Container } from './container.ts';
 import { type ContainersContext, cgroupPath } from './context.ts';
+import { strangersWithIds } from './id-map.ts';
 import { buildStart } from './launch-plan.ts';
+import type { ContainerRecord } from './record.ts';
 
 export async function explainOne(context: ContainersContext, container: Container): Promise<Explanation> {
   const { record } = container;
@@ -30,7 +32,17 @@ export async function explainOne(context: ContainersContext, container: Containe
             hostLink: endpoint.hostLink,
           },
     image: { reference: record.config.Image ?? '', id: record.imageId, layers: record.diffIds },
+    ids: record.idMap ? await idFacts(context, record) : undefined,
   });
+}
+
+async function idFacts(context: ContainersContext, record: ContainerRecord): Promise<IdFacts> {
+  const others = strangersWithIds(context, record).filter(({ state }) => state.pid !== 0);
+  const read = async ({ name, state }: ContainerRecord) => ({
+    name,
+    uidMap: await readKernelText(`/proc/${state.pid}/uid_map`),
+  });
+  return { isShared: record.idOwner === undefined, others: await Promise.all(others.map(read)) };
 }
 
 async function kernelFacts(context: ContainersContext, container: Container, spec: Spec): Promise<KernelFacts | null> {

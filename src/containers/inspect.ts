@@ -1,7 +1,9 @@
 /** A container in the Engine API's words: `GET /containers/{id}/json`. */
 import { readdirSync } from 'node:fs';
 import type { JsonObject } from '../api/backend.ts';
+import type { IdMapping } from '../oci/runtime-spec.ts';
 import { bindRequests } from '../oci/spec/binds.ts';
+import type { IdMap } from '../oci/spec/namespaces.ts';
 import { DEFAULT_MASKED_PATHS, DEFAULT_READONLY_PATHS } from '../oci/spec/paths.ts';
 import type { Container } from './container.ts';
 import { type ContainersContext, logPath } from './context.ts';
@@ -170,11 +172,18 @@ function hostConfigJson(record: ContainerRecord): JsonObject {
     ...ofKernel,
     ...rest,
     ...swap,
+    ...(record.idMap ? { IDMappings: idMappingsJson(record.idMap) } : {}),
     ShmSize: rest.ShmSize || HOST_CONFIG_DEFAULTS.ShmSize,
     // The command line says -1 for "not asked for".
     MemorySwappiness: rest.MemorySwappiness === -1 ? null : (rest.MemorySwappiness ?? null),
     LogConfig: { Type: LogConfig?.Type || 'json-file', Config: LogConfig?.Config ?? {} },
   };
+}
+
+/** As podman shows it: `inside:outside:size`. */
+function idMappingsJson({ uid, gid }: IdMap): JsonObject {
+  const text = ({ containerID, hostID, size }: IdMapping) => `${containerID}:${hostID}:${size}`;
+  return { UidMap: uid.map(text), GidMap: gid.map(text) };
 }
 
 export function mountsJson(record: ContainerRecord): JsonObject[] {

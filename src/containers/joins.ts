@@ -85,7 +85,9 @@ function checkSameMap({ name, idMap }: ContainerRecord, donor: ContainerRecord):
     'Conflict',
     `container ${name} cannot share namespaces with ${donor.name}: their user ids are mapped differently`,
     {
-      hint: 'make both anew under the same --userns-remap, or both with --userns host',
+      hint: donor.idMap
+        ? `make it anew with --userns auto: it then has the ids of ${donor.name}`
+        : `make it anew with --userns host: ${donor.name} has the host's ids`,
     },
   );
 }

@@ -1,5 +1,6 @@
 /** What the container life cycle needs from its siblings; `src/daemon/` connects the real ones. */
 import type { ImageConfig } from '../oci/image-spec.ts';
+import type { IdMap } from '../oci/spec/namespaces.ts';
 import type { EndpointRecord } from './record.ts';
 
 export interface ContainerImage {
@@ -31,6 +32,14 @@ export interface BridgePort {
   adopt(endpoint: EndpointRecord): void;
   /** The inside batch of a container without network: its loopback comes up. */
   loopbackOnly(): Uint8Array;
+}
+
+export interface IdPool {
+  /**
+   * `size` ids of the host, from 0 on inside, of which `taken` has none. Nothing is kept of it. `reserve`: a pool that this
+   * host does not have yet is made. Throws Unavailable when there is no room.
+   */
+  allocate(size: number, taken: readonly IdMap[], options: { reserve: boolean }): IdMap;
 }
 
 export interface ContainerEvents {

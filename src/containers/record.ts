@@ -62,6 +62,8 @@ export interface ContainerRecord {
   user: UserRecord | null;
   /** Chosen at its creation, for life: the files it writes have their owners by it. null: the host's ids. */
   idMap?: IdMap | null;
+  /** Whose range that is, if it is nobody else's: this container's id, or that of the one whose namespaces it joined. */
+  idOwner?: string;
 }
 
 export const ZERO_TIME = '0001-01-01T00:00:00Z';

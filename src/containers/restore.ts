@@ -6,11 +6,12 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { parseIdMap } from '../oci/subids.ts';
 import { connectMonitor, type MonitorConnection, readExitRecord } from '../runtime/monitor.ts';
 import { Container } from './container.ts';
-import { type ContainersContext, monitorSocket, stateDir } from './context.ts';
 import { restoreExecs } from './exec/start.ts';
 import { watchHealth } from './health/monitor.ts';
+import { type ContainersContext, containerDir, monitorSocket, stateDir } from './context.ts';
 import { followMonitor, recordExit, removeCgroups } from './exit.ts';
 import { isFrozen } from './pause.ts';
 import { formatTimeNs, nowNs, parseTimeNs } from './record.ts';
@@ -114,19 +115,35 @@ async function isAnswered(socket: string): Promise<boolean> {
   }
 }
 
-/** Directories and cgroups of containers that the database does not know: a create or remove that a crash cut short. */
+/** Nobody else gets the ids of a container that is left alone. */
+function keepIds(context: ContainersContext, id: string): void {
+  try {
+    const pid = readFileSync(join(stateDir(context, id), 'pid'), 'utf8').split(' ')[0] ?? '';
+    const [uid, gid] = ['uid_map', 'gid_map'].map((name) => parseIdMap(readFileSync(`/proc/${pid}/${name}`, 'utf8')));
+    if (uid !== undefined && gid !== undefined) context.strayMaps.push({ uid, gid });
+  } catch (thrown) {
+    // It has not begun, or it has just ended: there is nothing to keep.
+    if (!['ENOENT', 'ESRCH'].includes((thrown as NodeJS.ErrnoException).code ?? '')) throw thrown;
+  }
+}
+
+/**
+ * Directories and cgroups of containers that the database does not know: a create or remove that a crash cut short. One
+ * that runs was made under another database: all that is its own stays.
+ */
 async function removeOrphans(context: ContainersContext): Promise<void> {
-  const unknown = (names: string[]) =>
-    names.filter((name) => /^[0-9a-f]{64}$/.test(name) && !context.containers.has(name));
-  for (const id of unknown(context.snapshots.listContainers())) await context.snapshots.removeContainer(id);
-  for (const directory of [context.dataDir, context.runDir]) {
-    for (const id of unknown(readdirSync(directory))) {
-      if (directory === context.runDir && (await isAnswered(monitorSocket(context, id)))) {
-        context.log.warn({ container: id }, 'a container runs that the database does not know; it is left alone');
-        continue;
-      }
-      await removeCgroups(context, { id, hostConfig: {} });
-      await rm(join(directory, id), { recursive: true, force: true });
+  const names = [context.dataDir, context.runDir].flatMap((directory) => readdirSync(directory));
+  const unknown = new Set([...context.snapshots.listContainers(), ...names]);
+  for (const id of unknown) {
+    if (!/^[0-9a-f]{64}$/.test(id) || context.containers.has(id)) continue;
+    if (await isAnswered(monitorSocket(context, id))) {
+      context.log.warn({ container: id }, 'a container runs that the database does not know; it is left alone');
+      keepIds(context, id);
+      continue;
     }
+    await removeCgroups(context, { id, hostConfig: {} });
+    await context.snapshots.removeContainer(id);
+    for (const path of [containerDir(context, id), stateDir(context, id)])
+      await rm(path, { recursive: true, force: true });
   }
 }

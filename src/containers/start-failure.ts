@@ -44,9 +44,24 @@ export function programFailure(
     return fail('InvalidParameter', `${name}: working directory "${directory}": ${why}`, ENGINE_EXIT, thrown);
   }
   const error = toEngineError(thrown);
-  return fail(error.kind, `${name}: ${error.message}`, ENGINE_EXIT, error);
+  return fail(error.kind, `${name}: ${error.message}`, ENGINE_EXIT, error, idmapHint(thrown));
 }
 
-function fail(kind: EngineError['kind'], message: string, exitCode: number, cause: EngineError): StartFailure {
-  return { error: new EngineError(kind, message, { code: cause.code, hint: cause.hint, cause }), exitCode };
+/** Layers are shown, or a bind mount, with owners that a file system has to be able to map. */
+function idmapHint(thrown: unknown): string | undefined {
+  if (!(thrown instanceof PlanError) || !thrown.detail.endsWith('has no idmapped mounts')) return undefined;
+  const needs = 'ext4, xfs, btrfs and others have them from Linux 5.19 on, tmpfs from 6.3 on';
+  return thrown.operation === 'idmapOver'
+    ? `${needs}: keep --data-root there, or make the container with --userns host`
+    : `${needs}: leave the option idmap out`;
+}
+
+function fail(
+  kind: EngineError['kind'],
+  message: string,
+  exitCode: number,
+  cause: EngineError,
+  hint: string | undefined = cause.hint,
+): StartFailure {
+  return { error: new EngineError(kind, message, { code: cause.code, hint, cause }), exitCode };
 }

@@ -16,6 +16,7 @@ describe('parseConfig', () => {
       logLevel: 'info',
       auditRefuse: 'off',
       usernsRemap: undefined,
+      usernsPool: 'isle',
       programDir: '/opt/isle',
     });
   });
@@ -35,6 +36,7 @@ describe('parseConfig', () => {
     [['--bip', '10.0.0.0/24'], /network's own or its broadcast/],
     [['--log-level', 'loud'], /--log-level: choose one of/],
     [['--audit-refuse', 'hihg'], /--audit-refuse: choose one of critical, high, medium, low, info, off/],
+    [['--userns-pool', 'a:b'], /--userns-pool: give the name of a user/],
     [['--nonsense'], /Unknown option '--nonsense'/],
     [['word'], /Unexpected argument 'word'/],
   ];

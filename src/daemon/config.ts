@@ -17,8 +17,10 @@ export interface DaemonConfig {
   logLevel: string;
   /** Creates with an audit finding of this severity or above are refused. */
   auditRefuse: Severity | 'off';
-  /** `default`, `user` or `user:group`; undefined: containers have the host's ids */
+  /** `default`, `user`, `user:group` or `auto[:size=N]`; undefined: containers have the host's ids */
   usernsRemap: string | undefined;
+  /** Whose ranges in /etc/subuid and /etc/subgid `--userns auto` gives to containers. */
+  usernsPool: string;
   /** where islet and hello lie */
   programDir: string;
 }
@@ -38,7 +40,10 @@ Options:
       --audit-refuse LEVEL   refuse creates with an audit finding of critical, high, medium, low, info
                              or above (default off)
       --userns-remap USER    map the containers' ids to those of USER[:GROUP] in /etc/subuid and
-                             /etc/subgid, or of 'default'
+                             /etc/subgid, or of 'default'; 'auto[:size=N]' gives each container N ids
+                             (65536) that no other has
+      --userns-pool USER     whose ids in /etc/subuid and /etc/subgid those are (default isle; made there
+                             if missing)
   -l, --log-level LEVEL      debug, info, warn, error, fatal (default info)
   -D, --debug                the same as --log-level debug
       --islet PATH           the islet program (default: beside this program's own files)
@@ -56,6 +61,7 @@ const OPTIONS = {
   'cgroup-parent': { type: 'string' },
   'audit-refuse': { type: 'string' },
   'userns-remap': { type: 'string' },
+  'userns-pool': { type: 'string' },
   'log-level': { type: 'string', short: 'l' },
   debug: { type: 'boolean', short: 'D' },
   islet: { type: 'string' },
@@ -91,6 +97,8 @@ export function parseConfig(argv: string[], programDir: string): DaemonConfig | 
   const logLevel = values.debug === true ? 'debug' : (values['log-level'] ?? 'info');
   if (!LEVELS.includes(logLevel)) invalid('log-level', logLevel, `choose one of ${LEVELS.join(', ')}`);
   if (values.bip !== undefined) parseSubnet(values.bip);
+  const usernsPool = values['userns-pool'] ?? 'isle';
+  if (!/^[^\s:#]+$/.test(usernsPool)) invalid('userns-pool', usernsPool, 'give the name of a user');
   const auditRefuse = parseAuditRefuse(values['audit-refuse'] ?? 'off');
   return {
     dataRoot: resolve(values['data-root'] ?? '/var/lib/isle'),
@@ -103,6 +111,7 @@ export function parseConfig(argv: string[], programDir: string): DaemonConfig | 
     logLevel,
     auditRefuse,
     usernsRemap: values['userns-remap'],
+    usernsPool,
     programDir: values.islet === undefined ? programDir : resolve(values.islet, '..'),
   };
 }

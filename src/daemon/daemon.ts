@@ -25,7 +25,7 @@ import type { DaemonConfig } from './config.ts';
 import { EventBus } from './events.ts';
 import { awaitOldLauncher, lockRoots, noteLauncher } from './lock.ts';
 import { ENGINE_VERSION } from './system.ts';
-import { readIdMap } from './userns.ts';
+import { HostIdPool, readAutoIds, readIdMap } from './userns.ts';
 
 export interface RunningDaemon {
   /** Stops answering; containers run on. */
@@ -179,6 +179,9 @@ async function openContainers(parts: Parts): Promise<{ containers: ContainerServ
     capBounding: ownBoundingSet(),
     auditRefuse: config.auditRefuse,
     idMap: readIdMap(config.usernsRemap),
+    autoIds: readAutoIds(config.usernsRemap),
+    idPool: new HostIdPool(config.usernsPool),
+    strayMaps: [],
     containers: new Map(),
     accounts: new Map(),
     execs: new Map(),

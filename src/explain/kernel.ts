@@ -20,7 +20,7 @@ async function orNull<T>(reading: Promise<T>): Promise<T | null> {
   }
 }
 
-async function textOf(path: string): Promise<KernelText> {
+export async function readKernelText(path: string): Promise<KernelText> {
   return { path, text: await orNull(readFile(path, 'utf8')) };
 }
 
@@ -67,13 +67,13 @@ export async function readKernelFacts(
 ): Promise<KernelFacts | null> {
   if (!Number.isInteger(pid) || pid < 1)
     throw new EngineError('System', `cannot read the state of process ${pid}: not a process id`);
-  const at = (name: string): Promise<KernelText> => textOf(`/proc/${pid}/${name}`);
+  const at = (name: string): Promise<KernelText> => readKernelText(`/proc/${pid}/${name}`);
   const limits = Promise.all(
-    Object.entries(cgroupFiles).map(async ([name, path]) => [name, await textOf(path)] as const),
+    Object.entries(cgroupFiles).map(async ([name, path]) => [name, await readKernelText(path)] as const),
   );
   const [status, hostMountinfo, namespaces, hostNamespaces, files] = await Promise.all([
     at('status'),
-    textOf('/proc/self/mountinfo'),
+    readKernelText('/proc/self/mountinfo'),
     namespacesOf(String(pid)),
     namespacesOf('self'),
     limits,

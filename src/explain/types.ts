@@ -63,6 +63,12 @@ export interface ImageFacts {
   readonly layers: readonly string[];
 }
 
+/** Who else has ids of the host of its own, running now; whether any other container was meant to have the same ones. */
+export interface IdFacts {
+  readonly isShared: boolean;
+  readonly others: readonly { readonly name: string; readonly uidMap: KernelText }[];
+}
+
 export interface ContainerExplainInput {
   readonly id: string;
   readonly name: string;
@@ -75,6 +81,8 @@ export interface ContainerExplainInput {
   readonly kernel: KernelFacts | null;
   readonly network: NetworkFacts | null;
   readonly image: ImageFacts;
+  /** left out without a user namespace */
+  readonly ids?: IdFacts | undefined;
 }
 
 /** What each layer's facts are made from. */

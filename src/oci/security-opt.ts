@@ -5,6 +5,8 @@ export interface SecurityOptions {
   noNewPrivileges: boolean;
   /** `default`, `unconfined`, or the text of a profile in Docker's JSON. */
   seccomp: string;
+  /** As `HostConfig.UsernsMode`; '' when it was not asked for. */
+  userns: string;
 }
 
 function parseBoolean(option: string, value: string): boolean {
@@ -23,7 +25,7 @@ function notYet(option: string, hint: string): EngineError {
 
 /** Throws InvalidParameter for what is none, NotImplemented for what isle cannot enforce: neither is passed over. */
 export function parseSecurityOpt(options: readonly string[]): SecurityOptions {
-  const result: SecurityOptions = { noNewPrivileges: false, seccomp: 'default' };
+  const result: SecurityOptions = { noNewPrivileges: false, seccomp: 'default', userns: '' };
   for (const option of options) {
     if (option === 'no-new-privileges') {
       result.noNewPrivileges = true;
@@ -44,6 +46,9 @@ function apply(result: SecurityOptions, option: string, key: string, value: stri
       return;
     case 'seccomp':
       result.seccomp = value === 'builtin' || value === '' ? 'default' : value;
+      return;
+    case 'userns':
+      result.userns = value;
       return;
     case 'apparmor':
       if (value !== 'unconfined') throw notYet(option, 'leave the option out; isle loads no AppArmor profile yet');

@@ -50,6 +50,15 @@ export function parseSubIds({ path, text }: SubIdFile): SubIdRange[] {
   });
 }
 
+/** /proc/PID/uid_map (user_namespaces(7)). The host's own map, of all ids, gives none. */
+export function parseIdMap(text: string): IdMapping[] {
+  return text.split('\n').flatMap((line) => {
+    const [containerID, hostID, size] = line.trim().split(/\s+/).map(Number);
+    if (containerID === undefined || hostID === undefined || size === undefined || size >= ID_END) return [];
+    return [{ containerID, hostID, size }];
+  });
+}
+
 /** The name and the number of an account, whichever of the two was given. */
 function namesOf(given: string, accounts: string): string[] {
   const line = accounts
@@ -86,7 +95,7 @@ export function remapIds(value: string, texts: AccountTexts): IdMap {
   if (user === '' || group === '' || rest.length > 0) {
     throw new EngineError(
       'InvalidParameter',
-      `invalid value "${value}" for --userns-remap: give default, USER or USER:GROUP`,
+      `invalid value "${value}" for --userns-remap: give default, auto, USER or USER:GROUP`,
     );
   }
   const users = namesOf(user, texts.passwd);

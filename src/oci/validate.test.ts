@@ -112,6 +112,8 @@ const DOCKER_REFUSES: [CreateRequest, string][] = [
   ],
   [{ HostConfig: { Ulimits: [{ Name: 'files', Soft: 1, Hard: 1 }] } }, 'invalid ulimit type: files'],
   [{ HostConfig: { SecurityOpt: ['nonsense'] } }, 'invalid --security-opt 1: "nonsense"'],
+  [{ HostConfig: { UsernsMode: 'keep-id' } }, 'invalid USER mode: keep-id'],
+  [{ HostConfig: { SecurityOpt: ['userns=auto:size=x'] } }, 'invalid USER mode: auto:size=x'],
   [{ HostConfig: { SecurityOpt: ['a=b'] } }, 'invalid --security-opt 2: "a=b"'],
   [
     { HostConfig: { Sysctls: { 'kernel.core_pattern': '|/x' } } },

@@ -19,6 +19,8 @@ export interface DaemonOptions {
   args?: string[] | undefined;
   /** Puts the data root on a file system of its own of this size, so that a test can fill it. */
   dataRootBytes?: number | undefined;
+  /** Of that file system; tmpfs unless told. */
+  dataRootType?: 'tmpfs' | 'ramfs' | undefined;
 }
 
 export interface TestDaemon extends AsyncDisposable {
@@ -56,7 +58,7 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<TestDaem
   const instance = claimInstance();
   const isMounted = options.dataRootBytes !== undefined;
   try {
-    if (options.dataRootBytes !== undefined) await mountDataRoot(instance, options.dataRootBytes);
+    if (options.dataRootBytes !== undefined) await mountDataRoot(instance, options.dataRootBytes, options.dataRootType);
     const docker = await findDocker();
     const daemon = new Daemon(instance, options, docker);
     await daemon.launch();

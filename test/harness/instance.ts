@@ -40,10 +40,14 @@ export function claimInstance(): Instance {
   throw new Error(`${join(tmpdir(), 'isle-test-*')}: all ${MAX_INSTANCES} are taken; remove those of dead test runs`);
 }
 
-/** Makes the data root a file system of this size in bytes, to be filled. */
-export async function mountDataRoot(instance: Instance, sizeBytes: number): Promise<void> {
+/** Makes the data root a file system of its own; ramfs has no size. */
+export async function mountDataRoot(
+  instance: Instance,
+  sizeBytes: number,
+  type: 'tmpfs' | 'ramfs' = 'tmpfs',
+): Promise<void> {
   mkdirSync(instance.dataRoot);
-  await run('mount', ['-t', 'tmpfs', '-o', `size=${sizeBytes}`, 'isle-test', instance.dataRoot]);
+  await run('mount', ['-t', type, '-o', `size=${sizeBytes}`, 'isle-test', instance.dataRoot]);
 }
 
 /** Frees by force what `leftovers` found, so that one failed test does not make the next ones fail too. */

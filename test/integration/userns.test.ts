@@ -1,21 +1,22 @@
 /** Containers whose root is nobody on the host: --userns-remap, by the real docker command line. */
 import assert from 'node:assert/strict';
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { api } from '../harness/api.ts';
+import { giveIds } from '../harness/subids.ts';
 import { startWorld, type World } from '../harness/world.ts';
 
 const USER = `isletest${process.pid}`;
 const FIRST = 500_000;
-const FILES = ['/etc/subuid', '/etc/subgid'];
 
 describe('user namespaces', () => {
   let world: World;
   let directory: string;
+  let ids: AsyncDisposable;
   before(async () => {
-    for (const path of FILES) appendFileSync(path, `${USER}:${FIRST}:65536\n`);
+    ids = await giveIds(USER, { first: FIRST, count: 65_536 });
     world = await startWorld({ args: ['--userns-remap', USER] });
     directory = mkdtempSync(join(tmpdir(), 'isle-userns-'));
   });
@@ -24,11 +25,7 @@ describe('user namespaces', () => {
       await world[Symbol.asyncDispose]();
     } finally {
       rmSync(directory, { recursive: true });
-      for (const path of FILES) {
-        if (!existsSync(path)) continue;
-        const lines = readFileSync(path, 'utf8').split('\n');
-        writeFileSync(path, lines.filter((line) => !line.startsWith(`${USER}:`)).join('\n'));
-      }
+      await ids[Symbol.asyncDispose]();
     }
   });
 

@@ -1,8 +1,9 @@
 import type { ExplainLayer, Fact } from '../../api/types/explain.ts';
 import type { IdMapping } from '../../oci/runtime-spec.ts';
-import { type Enforced, fact, listed, said, same } from '../fact.ts';
+import { parseIdMap } from '../../oci/subids.ts';
+import { type Enforced, fact, listed, plural, said, same } from '../fact.ts';
 import { parseStatus } from '../proc.ts';
-import type { KernelFacts, LayerInput } from '../types.ts';
+import type { IdFacts, KernelFacts, LayerInput } from '../types.ts';
 
 const WHOLE_RANGE = /^\s*0\s+0\s+4294967295\s*$/;
 
@@ -54,6 +55,27 @@ function mapFact(kernel: KernelFacts | null, wantsOwn: boolean, asked: readonly 
   );
 }
 
+/** Ids that several containers have are one user to the kernel, wherever they meet outside. */
+function rangeFact(kernel: KernelFacts | null, { isShared, others }: IdFacts): Fact {
+  const own = kernel && said(kernel.uidMap, parseIdMap);
+  const sharers = others.filter(({ uidMap }) => {
+    const map = said(uidMap, parseIdMap) ?? [];
+    return map.some((a) => own?.some((b) => a.hostID < b.hostID + b.size && b.hostID < a.hostID + a.size));
+  });
+  const now =
+    sharers.length === 0 ? "no other container's" : `also those of ${listed(sharers.map(({ name }) => name))}`;
+  return fact(
+    'whose ids these are',
+    isShared ? 'those of all remapped containers' : "no other container's",
+    kernel && {
+      text: own === null ? null : now,
+      source: `${kernel.uidMap.path} and of ${plural(others.length, 'other container')}`,
+      holds: isShared || sharers.length === 0,
+    },
+    'Where two containers have the same ids, what breaks out of one may do with the files and processes of the other what their owner may.',
+  );
+}
+
 function groupsFact(
   kernel: KernelFacts | null,
   status: ReadonlyMap<string, string>,
@@ -85,7 +107,7 @@ function groupsFact(
   );
 }
 
-export function userLayer({ spec, kernel }: LayerInput): ExplainLayer {
+export function userLayer({ spec, kernel, ids }: LayerInput): ExplainLayer {
   const user = spec.process?.user ?? { uid: 0, gid: 0 };
   const status = kernel === null ? new Map<string, string>() : parseStatus(kernel.status);
   const ownUsers = spec.linux?.namespaces?.some((namespace) => namespace.type === 'user') ?? false;
@@ -121,6 +143,7 @@ export function userLayer({ spec, kernel }: LayerInput): ExplainLayer {
         startedAsRoot,
       ),
       mapFact(kernel, ownUsers, spec.linux?.uidMappings ?? []),
+      ...(ids === undefined ? [] : [rangeFact(kernel, ids)]),
       fact(
         'no new privileges',
         wantsNoNew,

@@ -8,7 +8,7 @@ import type { Capabilities, Device, DeviceRule, Linux, Mount, Process, Spec } fr
 import { parseSecurityOpt } from '../security-opt.ts';
 import { withDefaultDevices } from './devices.ts';
 import { containerMounts } from './mounts.ts';
-import { type IdMap, type JoinedContainers, namespaces } from './namespaces.ts';
+import { type IdMap, type JoinedContainers, lastId, namespaces } from './namespaces.ts';
 import { DEFAULT_MASKED_PATHS, DEFAULT_READONLY_PATHS } from './paths.ts';
 import { type BlockDeviceLookup, linuxResources, rlimits } from './resources.ts';
 
@@ -46,8 +46,7 @@ const OCI_VERSION = '1.2.1';
  * that is not mapped.
  */
 function networkSysctls(idMap: IdMap | null): Record<string, string> {
-  const last =
-    idMap === null ? 2 ** 31 - 1 : Math.max(...idMap.gid.map(({ containerID, size }) => containerID + size - 1));
+  const last = idMap === null ? 2 ** 31 - 1 : Math.min(lastId(idMap.gid), 2 ** 31 - 1);
   return { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': `0 ${last}` };
 }
 
@@ -60,7 +59,7 @@ export function buildSpec(input: SpecInput): Spec {
     ...(hasUts && config.Domainname ? { domainname: config.Domainname } : {}),
     root: { path: 'rootfs', ...(hostConfig.ReadonlyRootfs === true ? { readonly: true } : {}) },
     process: processOf(input),
-    mounts: containerMounts(hostConfig, input.mounts, input.joined?.ipc),
+    mounts: containerMounts(hostConfig, input.mounts, { ipcPid: input.joined?.ipc, idMap: input.idMap ?? null }),
     linux: linuxOf(input),
     ...(hostConfig.Annotations ? { annotations: hostConfig.Annotations } : {}),
   };

@@ -2,10 +2,12 @@
 import { posix } from 'node:path';
 import type { HostConfig } from '../container-config.ts';
 import type { Mount } from '../runtime-spec.ts';
-import { sharedShm } from './namespaces.ts';
+import { type IdMap, lastId, sharedShm } from './namespaces.ts';
 import { tmpfsMounts } from './tmpfs.ts';
 
 const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
+/** Of terminals, in every distribution. */
+const TTY_GROUP = 5;
 
 /** These stay writable under `--read-only`: a process needs them to work at all, and they are gone with the container. */
 const WRITABLE_ON_READONLY_ROOT = new Set(['/proc', '/dev', '/dev/pts', '/dev/shm', '/dev/mqueue']);
@@ -23,7 +25,17 @@ function defaultMounts(shmBytes: number): Mount[] {
   return [
     mount('/proc', 'proc', 'proc', 'nosuid', 'noexec', 'nodev'),
     mount('/dev', 'tmpfs', 'tmpfs', 'nosuid', 'strictatime', 'mode=755', 'size=65536k'),
-    mount('/dev/pts', 'devpts', 'devpts', 'nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'),
+    mount(
+      '/dev/pts',
+      'devpts',
+      'devpts',
+      'nosuid',
+      'noexec',
+      'newinstance',
+      'ptmxmode=0666',
+      'mode=0620',
+      `gid=${TTY_GROUP}`,
+    ),
     mount('/sys', 'sysfs', 'sysfs', 'nosuid', 'noexec', 'nodev', 'ro'),
     mount('/sys/fs/cgroup', 'cgroup', 'cgroup', 'ro', 'nosuid', 'noexec', 'nodev'),
     mount('/dev/mqueue', 'mqueue', 'mqueue', 'nosuid', 'noexec', 'nodev'),
@@ -43,7 +55,11 @@ const withoutOption = (entry: Mount, option: string): Mount => ({
  * `given` are bind mounts (the engine's files among them). A mount of the user takes the place of Docker's own at the
  * same path, and one on /dev of everything below it.
  */
-export function containerMounts(hostConfig: HostConfig, given: readonly Mount[], ipcPid?: number): Mount[] {
+export function containerMounts(
+  hostConfig: HostConfig,
+  given: readonly Mount[],
+  { ipcPid, idMap = null }: { ipcPid?: number | undefined; idMap?: IdMap | null } = {},
+): Mount[] {
   const shm = sharedShm(hostConfig, ipcPid);
   const asked = [...given, ...tmpfsMounts(hostConfig)].sort((a, b) => depth(a.destination) - depth(b.destination));
   const taken = new Set(asked.map(({ destination }) => posix.normalize(destination)));
@@ -52,10 +68,16 @@ export function containerMounts(hostConfig: HostConfig, given: readonly Mount[],
     return !(destination === '/dev/shm' && hostConfig.IpcMode === 'none');
   });
   const own = kept.map((entry) => (entry.destination === '/dev/shm' ? (shm ?? entry) : entry));
-  return [...own.map((entry) => adapt(entry, hostConfig)), ...asked.map((entry) => adaptAsked(entry, hostConfig))];
+  return [
+    ...own.map((entry) => adapt(entry, hostConfig, idMap)),
+    ...asked.map((entry) => adaptAsked(entry, hostConfig)),
+  ];
 }
 
-function adapt(entry: Mount, hostConfig: HostConfig): Mount {
+function adapt(entry: Mount, hostConfig: HostConfig, idMap: IdMap | null): Mount {
+  // The kernel takes no group that is not mapped.
+  if (entry.type === 'devpts' && idMap !== null && lastId(idMap.gid) < TTY_GROUP)
+    return withoutOption(entry, `gid=${TTY_GROUP}`);
   const isSystem = entry.type === 'sysfs' || entry.type === 'cgroup';
   if (hostConfig.Privileged === true && isSystem) return withoutOption(entry, 'ro');
   if (hostConfig.ReadonlyRootfs !== true || WRITABLE_ON_READONLY_ROOT.has(entry.destination)) return entry;

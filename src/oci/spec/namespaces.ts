@@ -15,6 +15,11 @@ export interface IdMap {
   gid: IdMapping[];
 }
 
+/** The highest id inside. */
+export function lastId(ranges: readonly IdMapping[]): number {
+  return Math.max(...ranges.map(({ containerID, size }) => containerID + size - 1));
+}
+
 const FILES: Partial<Record<NamespaceType, string>> = {
   pid: 'pid',
   ipc: 'ipc',

@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import { EngineError } from '../../errors.ts';
 import type { CreateRequest, HostConfig } from '../container-config.ts';
+import { askedUserns, parseUsernsMode } from '../userns-mode.ts';
 import { applyRules, ENDPOINT_RULES, isUnset } from './fields.ts';
 
 const invalid = (message: string) => new EngineError('InvalidParameter', message);
@@ -9,7 +10,7 @@ const notYet = (field: string, value: string, hint: string) =>
   new EngineError('NotImplemented', `${field} "${value}" is not supported by isle yet`, { hint });
 
 interface Mode {
-  field: 'IpcMode' | 'PidMode' | 'UTSMode' | 'UsernsMode' | 'CgroupnsMode';
+  field: 'IpcMode' | 'PidMode' | 'UTSMode' | 'CgroupnsMode';
   words: string;
   valid: RegExp;
 }
@@ -18,7 +19,6 @@ const MODES: readonly Mode[] = [
   { field: 'IpcMode', words: 'IPC mode', valid: /^(|none|private|shareable|host|container:.+)$/ },
   { field: 'PidMode', words: 'PID mode', valid: /^(|private|host|container:.+)$/ },
   { field: 'UTSMode', words: 'UTS mode', valid: /^(|host)$/ },
-  { field: 'UsernsMode', words: 'USER mode', valid: /^(|host)$/ },
   { field: 'CgroupnsMode', words: 'cgroup namespace mode', valid: /^(|private|host)$/ },
 ];
 
@@ -28,6 +28,7 @@ export function checkNamespaceModes(request: CreateRequest, hostConfig: HostConf
     const value = hostConfig[field] ?? '';
     if (!valid.test(value)) throw invalid(`invalid ${words}: ${value}`);
   }
+  checkUsernsMode(askedUserns(hostConfig));
   const { NetworkMode = '', UTSMode } = hostConfig;
   const conflict = (what: string) => invalid(`conflicting options: ${what}`);
   if (UTSMode === 'host' && request.Hostname) throw conflict('hostname and the UTS mode');
@@ -44,9 +45,17 @@ export function checkNamespaceModes(request: CreateRequest, hostConfig: HostConf
   if (!isUnset(request.ExposedPorts)) throw conflict('port exposing and the container type network mode');
 }
 
-/** With user namespaces for all containers: what would need the rights of the host's root. Docker's words. */
+function checkUsernsMode(mode: string): void {
+  if (parseUsernsMode(mode) !== undefined) return;
+  throw new EngineError('InvalidParameter', `invalid USER mode: ${mode}`, {
+    hint: 'use host, auto or auto:size=N (ids)',
+  });
+}
+
+/** With a user namespace: what would need the rights of the host's root. Docker's words. */
 export function checkUserNamespace(hostConfig: HostConfig, remapped: boolean): void {
-  if (!remapped || hostConfig.UsernsMode === 'host') return;
+  const mode = parseUsernsMode(askedUserns(hostConfig))?.kind;
+  if (mode === 'host' || (mode !== 'auto' && !remapped)) return;
   const hint = 'give the container --userns host';
   const refuse = (message: string) => new EngineError('InvalidParameter', message, { hint });
   if (hostConfig.Privileged === true) {

@@ -73,6 +73,7 @@ const BITES: readonly [id: string, severity: Severity, what: RegExp, changes: Ch
   ['host-cgroup', 'low', /CgroupnsMode = host/, { hostConfig: { CgroupnsMode: 'host' } }],
   ['joined-namespace', 'low', /PidMode = container:web/, { hostConfig: { PidMode: 'container:web' } }],
   ['no-user-namespace', 'info', /UsernsMode = host/, { hostConfig: { UsernsMode: 'host' } }],
+  ['shared-user-ids', 'info', /one range/, { linux: namespaces('user'), sharesIds: true }],
   ['cap-sys-admin', 'critical', /CAP_SYS_ADMIN/, { capabilities: ['CAP_SYS_ADMIN'] }],
   ['cap-sys-module', 'critical', /CAP_SYS_MODULE/, { capabilities: ['CAP_SYS_MODULE'] }],
   ['cap-sys-ptrace', 'low', /CAP_SYS_PTRACE/, { capabilities: ['CAP_SYS_PTRACE'] }],

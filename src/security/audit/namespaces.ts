@@ -132,8 +132,20 @@ export const namespaceFindings: Rule = (input) => {
   return findings;
 };
 
+const SHARED_IDS: Finding = {
+  id: 'shared-user-ids',
+  title: 'Has the same ids on the host as other containers',
+  severity: 'info',
+  what: 'one range of --userns-remap for all',
+  attack:
+    "Who breaks out, or finds another container's files in a directory that both have, reads and writes them as their owner, and kills its processes.",
+  fix: 'Give it ids of its own: --userns auto, or isled --userns-remap auto for all.',
+  reference: 'user_namespaces(7)',
+  origin: 'default',
+};
+
 export const userNamespaceFindings: Rule = (input) => {
-  if (hasUserNamespace(input)) return [];
+  if (hasUserNamespace(input)) return input.sharesIds === true ? [SHARED_IDS] : [];
   const asked = input.hostConfig.UsernsMode === 'host';
   return [
     {
@@ -143,7 +155,7 @@ export const userNamespaceFindings: Rule = (input) => {
       what: asked ? 'HostConfig.UsernsMode = host' : 'no user namespace in the spec',
       attack:
         'Any other way out of the container (a kernel bug, a writable host directory) ends as uid 0 on the host; with a user namespace it would end as a user without rights.',
-      fix: 'Run the daemon with --userns-remap (and the container without --userns host), or the program as another user with -u.',
+      fix: 'Give it --userns auto, run the daemon with --userns-remap auto (and the container without --userns host), or the program as another user with -u.',
       reference: 'user_namespaces(7)',
       origin: asked ? 'asked' : 'default',
     },

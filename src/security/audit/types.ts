@@ -114,6 +114,8 @@ export interface AuditInput {
   readonly imageUser: string | null;
   readonly seccomp: AuditedSeccomp;
   /** Kernel files that a default container does not see, or sees read-only. */
+  /** Has other containers' ids on the host, with a user namespace. */
+  readonly sharesIds?: boolean;
   readonly kernelPaths: { readonly masked: readonly string[]; readonly readonly: readonly string[] };
   readonly host: HostFacts;
 }

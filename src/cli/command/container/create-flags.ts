@@ -117,7 +117,7 @@ export const CREATE_FLAGS = {
   tty: flag.bool({ short: 't', usage: 'Allocate a pseudo-TTY' }),
   ulimit: flag.ulimits({ usage: 'Ulimit options' }),
   user: flag.string({ short: 'u', usage: 'Username or UID (format: <name|uid>[:<group|gid>])' }),
-  userns: flag.string({ usage: 'User namespace to use' }),
+  userns: flag.string({ usage: 'User namespace to use (host|auto[:size=N])' }),
   uts: flag.string({ usage: 'UTS namespace to use' }),
   volume: flag.list({ short: 'v', usage: 'Bind mount a volume' }),
   workdir: flag.string({ short: 'w', usage: 'Working directory inside the container' }),

@@ -11,6 +11,7 @@ export interface Changes {
   capabilities?: readonly string[];
   seccomp?: AuditInput['seccomp'];
   imageUser?: string | null;
+  sharesIds?: boolean;
   host?: Partial<AuditInput['host']>;
 }
 
@@ -52,6 +53,7 @@ export function plain(changes: Changes = {}): AuditInput {
     imageUser: changes.imageUser === undefined ? '' : changes.imageUser,
     seccomp: changes.seccomp ?? { kind: 'default' },
     kernelPaths: { masked: MASKED, readonly: READONLY },
+    sharesIds: changes.sharesIds ?? false,
     host: {
       kernel: '6.18.1',
       lsms: ['capability', 'landlock'],
