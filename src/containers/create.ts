@@ -142,20 +142,31 @@ export async function createContainer(
   warnings.push(...auditWarnings(context, record));
 
   const container = new Container(record);
-  // The name and the ids are taken from here on, so that a second create meanwhile sees them.
+  // The name and the ids are taken from here on, so that a second create meanwhile sees them; others wait their turn.
   context.containers.set(id, container);
+  await container.exclusive(() => makeContainer(context, container));
+  return { Id: id, Warnings: warnings };
+}
+
+async function makeContainer(context: ContainersContext, container: Container): Promise<void> {
+  const { record } = container;
+  const { id } = record;
+  let isWritten = false;
   try {
     mkdirSync(containerDir(context, id), { recursive: true, mode: 0o710 });
     await context.snapshots.prepare(id, record.diffIds, ownerOf(record.idMap));
     context.store.insert(record);
+    isWritten = true;
+    // One that is removed at its end would not outlive a loss of power anyway.
+    if (record.hostConfig.AutoRemove !== true) await context.store.durable();
   } catch (thrown) {
     context.containers.delete(id);
+    if (isWritten) context.store.delete(id);
     await context.snapshots.removeContainer(id);
     rmSync(containerDir(context, id), { recursive: true, force: true });
     throw explainFullDisk(thrown, context.dataDir);
   }
   publish(context, container, 'create');
-  return { Id: id, Warnings: warnings };
 }
 
 /** The name that programs inside will find: of the namespace that they are in. */

@@ -91,7 +91,11 @@ async function cleanAfterMonitor(
   const { record } = container;
   if (!cleaned) await removeCgroups(context, record);
   await context.cgroupParents.release(context, record);
-  if (kept) rmSync(stateDir(context, record.id), { recursive: true, force: true });
+  if (kept) {
+    // What it holds is told by the database then, whatever happens.
+    await context.store.durable();
+    rmSync(stateDir(context, record.id), { recursive: true, force: true });
+  }
   if (record.hostConfig.AutoRemove === true && !container.removing) await removeContainer(context, container);
   if (container.restarting) scheduleRestart(context, container, container.ranSeconds);
 }

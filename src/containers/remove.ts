@@ -1,4 +1,7 @@
-/** `DELETE /containers/{id}`. The row goes first: a crash afterwards leaves only directories, which start-up removes. */
+/**
+ * `DELETE /containers/{id}`. The row goes first, and is gone from the disk before anything else goes: a crash, or a loss of
+ * power, leaves only directories, which start-up removes.
+ */
 import { rm } from 'node:fs/promises';
 import { EngineError, toEngineError } from '../errors.ts';
 import type { Container } from './container.ts';
@@ -47,6 +50,7 @@ export async function removeContainer(context: ContainersContext, container: Con
   container.health?.stop();
   try {
     context.store.delete(record.id);
+    await context.store.durable();
     await context.snapshots.removeContainer(record.id);
     await rm(containerDir(context, record.id), { recursive: true, force: true });
     // There still when the exit could not be written to a full disk.

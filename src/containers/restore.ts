@@ -51,6 +51,7 @@ async function restoreOne(context: ContainersContext, container: Container): Pro
   if (ended || began) await removeCgroups(context, record);
   // Without room for it in the database the exit record stays where it is.
   if (ended && !recordExit(context, container, exit)) return;
+  if (began) await context.store.durable();
   await rm(directory, { recursive: true, force: true });
   // Of a start that did not come about.
   if (record.endpoint !== null) context.bridge.release(record.endpoint);

@@ -146,6 +146,7 @@ export class ContainerService implements ContainersBackend {
         record.name = oldName;
         throw thrown;
       }
+      await this.context.store.durable();
       publish(this.context, container, 'rename', { oldName: `/${oldName}` });
     });
   }

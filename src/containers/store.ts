@@ -1,6 +1,7 @@
 /** Container records in SQLite: one row a container, the name unique by constraint. */
 import { EngineError } from '../errors.ts';
 import { type Database, migrate } from '../platform/database.ts';
+import type { GroupFlush } from '../platform/group-flush.ts';
 import { type SpaceReserve, withReserve } from '../platform/reserve.ts';
 import type { ContainerRecord } from './record.ts';
 
@@ -12,16 +13,22 @@ const MIGRATIONS = [
   ) STRICT`,
 ];
 
+/** Commits outlive the daemon at once, and the machine a little later; `durable` waits for that. */
 export class ContainerStore {
   readonly #reserve: SpaceReserve;
+  readonly #flush: GroupFlush;
   readonly #insert;
   readonly #update;
   readonly #delete;
   readonly #all;
 
-  /** `reserve`: what happened to a container that is there already is written on a full disk too. */
-  constructor(db: Database, reserve: SpaceReserve) {
+  /**
+   * `reserve`: what happened to a container that is there already is written on a full disk too. `flush`: of the
+   * write-ahead log of `db`, which is a NORMAL connection.
+   */
+  constructor(db: Database, reserve: SpaceReserve, flush: GroupFlush) {
     this.#reserve = reserve;
+    this.#flush = flush;
     migrate(db, 'containers', MIGRATIONS);
     this.#insert = db.prepare('INSERT INTO containers (id, name, record) VALUES (?, ?, ?)');
     this.#update = db.prepare('UPDATE containers SET name = ?, record = ? WHERE id = ?');
@@ -31,12 +38,14 @@ export class ContainerStore {
 
   insert(record: ContainerRecord): void {
     this.#insert.run(record.id, record.name, JSON.stringify(record));
+    this.#flush.touch();
     this.#reserve.refill();
   }
 
   /** Writes the record as it is now. A record that is not there is an error of ours: it was removed under us. */
   update(record: ContainerRecord): void {
     const result = withReserve(this.#reserve, () => this.#update.run(record.name, JSON.stringify(record), record.id));
+    this.#flush.touch();
     if (Number(result.changes) !== 1) {
       throw new EngineError('System', `container ${record.id} has no record in the database to update`);
     }
@@ -44,6 +53,12 @@ export class ContainerStore {
 
   delete(id: string): void {
     withReserve(this.#reserve, () => this.#delete.run(id));
+    this.#flush.touch();
+  }
+
+  /** Resolves when all that was written so far would outlive a loss of power. */
+  durable(): Promise<void> {
+    return this.#flush.settled();
   }
 
   loadAll(): ContainerRecord[] {

@@ -159,6 +159,7 @@ export async function updateContainer(
     throw failed(toEngineError(thrown));
   }
   context.store.update(record);
+  await context.store.durable();
   publish(context, container, 'update');
   return { Warnings: [...new Set(warnings)] };
 }

@@ -15,7 +15,8 @@ import { EngineError } from '../errors.ts';
 import { explainImage } from '../explain/index.ts';
 import { ImageService } from '../images/service.ts';
 import { BridgeNetwork } from '../networks/drivers/bridge.ts';
-import { type Database, migrate, openDatabase } from '../platform/database.ts';
+import { type Database, migrate, openDatabase, writeAheadLog } from '../platform/database.ts';
+import { GroupFlush } from '../platform/group-flush.ts';
 import { DiskReserve, isDatabaseFull, type SpaceReserve, withReserve } from '../platform/reserve.ts';
 import { type CgroupBackend, createCgroupBackend, readCgroupLayout } from '../runtime/cgroups/index.ts';
 import { Launcher } from '../runtime/executor.ts';
@@ -37,6 +38,8 @@ export type DaemonLog = Logger;
 const OLD_LAUNCHER_PATIENCE_MS = 5000;
 /** For a few hundred removals: each changes some pages of 4 KiB, and their log is written over again after 4 MiB. */
 const RESERVE_BYTES = 4 << 20;
+/** What a loss of power may undo of starts and ends, whose containers it ends anyway. */
+const FLUSH_DELAY_MS = 20;
 
 /** Starts all of it, or, when a part fails, leaves nothing of it behind. */
 export async function startDaemon(config: DaemonConfig, log: DaemonLog): Promise<RunningDaemon> {
@@ -56,11 +59,13 @@ async function startParts(config: DaemonConfig, log: DaemonLog): Promise<Running
   }
   started.defer(lockRoots(config));
   const reserve = new DiskReserve(join(config.dataRoot, 'reserve'), RESERVE_BYTES);
-  const database = withReserve(reserve, () => openDatabase(join(config.dataRoot, 'isle.db')));
+  const databasePath = join(config.dataRoot, 'isle.db');
+  const database = withReserve(reserve, () => openDatabase(databasePath));
   started.defer(() => {
     database.close();
     reserve.refill();
   });
+  const store = openContainerStore(databasePath, reserve, log, started);
   const islet = join(config.programDir, 'islet');
   const launcher = await startLauncher(config, log, islet);
   started.defer(() => launcher.close());
@@ -69,7 +74,20 @@ async function startParts(config: DaemonConfig, log: DaemonLog): Promise<Running
   const cgroups = createCgroupBackend(readCgroupLayout(config.cgroupParent));
   const bridge = await BridgeNetwork.open({ name: config.bridge, bip: config.bip, launcher, database });
   const events = new EventBus();
-  const parts = { config, log, database, reserve, launcher, cgroups, bridge, events, containersDir, runDir, islet };
+  const parts = {
+    config,
+    log,
+    database,
+    reserve,
+    launcher,
+    cgroups,
+    bridge,
+    events,
+    containersDir,
+    runDir,
+    islet,
+    store,
+  };
   const containers = await openContainers(parts);
   const backend = createBackend({ config, containers, events, bridge, engineId: engineId(database), cgroups });
   const server = createApiServer(backend, {
@@ -94,6 +112,24 @@ async function startParts(config: DaemonConfig, log: DaemonLog): Promise<Running
       await running.disposeAsync();
     },
   };
+}
+
+/** Of its own connection: what happens to containers is written too often for a flush of the disk each time. */
+function openContainerStore(
+  path: string,
+  reserve: SpaceReserve,
+  log: DaemonLog,
+  started: AsyncDisposableStack,
+): ContainerStore {
+  const connection = openDatabase(path, 'NORMAL');
+  started.defer(() => connection.close());
+  const flush = new GroupFlush(writeAheadLog(path), {
+    delayMs: FLUSH_DELAY_MS,
+    onError: (err) =>
+      log.error({ err }, 'cannot bring the database to the disk; a loss of power may undo what was done'),
+  });
+  started.defer(() => flush.close());
+  return new ContainerStore(connection, reserve, flush);
 }
 
 async function startLauncher(config: DaemonConfig, log: DaemonLog, islet: string): Promise<Launcher> {
@@ -135,6 +171,7 @@ interface Parts {
   containersDir: string;
   runDir: string;
   islet: string;
+  store: ContainerStore;
 }
 
 /** Opens the stores, connects images and containers with each other, and restores. */
@@ -164,7 +201,7 @@ async function openContainers(parts: Parts): Promise<{ containers: ContainerServ
     onEvent: (action, id, attributes) => parts.events.publish('image', action, id, attributes),
   });
   const context: Omit<ContainersContext, 'lifecycle'> = {
-    store: new ContainerStore(database, parts.reserve),
+    store: parts.store,
     launcher: parts.launcher,
     cgroups: parts.cgroups,
     cgroupParent: config.cgroupParent,

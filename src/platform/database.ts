@@ -6,15 +6,28 @@ import { EngineError } from '../errors.ts';
 export type Database = DatabaseSync;
 
 /**
- * Opens (or makes) the database: WAL, every commit on disk before it is acknowledged. `:memory:` for unit tests.
+ * FULL: a commit is on disk before it is acknowledged. NORMAL: it is the kernel's by then, so that it outlives this process
+ * whatever ends it, but a loss of power only after the next flush of the write-ahead log (of this connection's user, of a
+ * FULL one, or of a checkpoint). What a loss of power leaves is consistent in either case.
+ */
+export type Synchronous = 'FULL' | 'NORMAL';
+
+/** The file that a flush of NORMAL commits is about. SQLite keeps it, and this one file, while the database is open. */
+export function writeAheadLog(path: string): string {
+  return `${path}-wal`;
+}
+
+/**
+ * Opens (or makes) the database, in WAL mode. `:memory:` for unit tests.
  * Only its owner may read it: it holds the containers' environments, and with them secrets.
  */
-export function openDatabase(path: string): Database {
+export function openDatabase(path: string, synchronous: Synchronous = 'FULL'): Database {
   // SQLite would make it 0644. Its -wal and -shm files take this mode over.
   if (path !== ':memory:') closeSync(openSync(path, 'a', 0o600));
   const db = new DatabaseSync(path);
   try {
-    db.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA busy_timeout=5000;');
+    db.exec(`PRAGMA journal_mode=WAL; PRAGMA synchronous=${synchronous};`);
+    db.exec('PRAGMA foreign_keys=ON; PRAGMA busy_timeout=5000;');
     db.exec('CREATE TABLE IF NOT EXISTS schema_versions (component TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT');
     return db;
   } catch (thrown) {

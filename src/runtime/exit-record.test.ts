@@ -41,6 +41,10 @@ describe('the exit record', () => {
       assert.equal(readExitRecord(directory), null);
       writeFileSync(join(directory, 'exit'), TEXT);
       assert.equal(readExitRecord(directory)?.signal, 9);
+      for (const lost of ['', '\0\0\0']) {
+        writeFileSync(join(directory, 'exit'), lost);
+        assert.equal(readExitRecord(directory), null);
+      }
       rmSync(join(directory, 'exit'));
       mkdirSync(join(directory, 'exit'));
       assert.throws(() => readExitRecord(directory), /cannot read the exit record: EISDIR/);

@@ -57,7 +57,7 @@ export function parseExitRecord(text: string): ExitRecord {
 
 /**
  * The exit record in a container's state directory, or null when the container has not ended (or its monitor was
- * killed).
+ * killed). A loss of power may leave an empty one, where that directory is on a disk: it tells as little.
  */
 export function readExitRecord(stateDir: string): ExitRecord | null {
   const path = join(stateDir, 'exit');
@@ -69,5 +69,5 @@ export function readExitRecord(stateDir: string): ExitRecord | null {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new EngineError('System', `cannot read the exit record: ${reason}`, { cause });
   }
-  return parseExitRecord(text);
+  return /^\0*$/.test(text) ? null : parseExitRecord(text);
 }
