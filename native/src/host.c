@@ -1,11 +1,14 @@
 /* Operations on the host: cgroup directories and files. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "plan.h"
+#include "unpack.h"
 
 #define RMDIR_PATIENCE_MS 500
 #define RMDIR_PAUSE_NS 1000000
@@ -39,6 +42,19 @@ int run_rmdir(struct context *ctx, const struct op_rmdir *op) {
     struct timespec pause = {.tv_nsec = RMDIR_PAUSE_NS};
     nanosleep(&pause, NULL);
   }
+}
+
+int run_remove_tree(struct context *ctx, const struct op_remove_tree *op) {
+  char parent[PATH_MAX];
+  const char *slash = strrchr(op->path, '/');
+  if (!slash || slash == op->path || (size_t)(slash - op->path) >= sizeof(parent)) return fail(ctx, EINVAL, "not the path of a tree");
+  memcpy(parent, op->path, (size_t)(slash - op->path));
+  parent[slash - op->path] = 0;
+  int directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory < 0) return errno == ENOENT ? 0 : errno;
+  int error = unpack_remove(directory, slash + 1) < 0 && errno != ENOENT ? errno : 0;
+  close(directory);
+  return error;
 }
 
 int run_cgroup_into(struct context *ctx, const struct op_cgroup_into *op) {

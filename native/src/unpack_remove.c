@@ -39,16 +39,16 @@ static int close_listing(DIR *listing, int result)
   return result;
 }
 
-/* 0 removed, 1 a directory with something in it, -1 errno. */
+/* 0 removed, perhaps by another process; 1 a directory with something in it; -1 errno. */
 static int remove_shallow(int parent, const struct dirent *item)
 {
   if (item->d_type != DT_DIR) {
-    if (unlinkat(parent, item->d_name, 0) == 0)
+    if (unlinkat(parent, item->d_name, 0) == 0 || errno == ENOENT)
       return 0;
     if (errno != EISDIR)
       return -1;
   }
-  if (unlinkat(parent, item->d_name, AT_REMOVEDIR) == 0)
+  if (unlinkat(parent, item->d_name, AT_REMOVEDIR) == 0 || errno == ENOENT)
     return 0;
   return errno == ENOTEMPTY || errno == EEXIST ? 1 : -1;
 }
@@ -61,7 +61,7 @@ static int move_up(int from, const char *name, int top, unsigned long *serial)
     if (syscall(SYS_renameat2, from, name, top, fresh, 1u /* RENAME_NOREPLACE */) == 0)
       return 0;
     if (errno != EEXIST)
-      return -1;
+      return errno == ENOENT ? 0 : -1;
   }
 }
 
@@ -69,7 +69,7 @@ static int remove_flat(int top, const char *name, unsigned long *serial)
 {
   DIR *listing = open_listing(top, name);
   if (listing == NULL)
-    return -1;
+    return errno == ENOENT ? 0 : -1;
   struct dirent *item;
   while (errno = 0, (item = readdir(listing)) != NULL) {
     if (is_dot(item->d_name))
@@ -81,7 +81,7 @@ static int remove_flat(int top, const char *name, unsigned long *serial)
   if (close_listing(listing, errno == 0 ? 0 : -1) < 0)
     return -1;
   /* A listing may miss names while it is being emptied: then the next pass over the top finds this one again. */
-  if (unlinkat(top, name, AT_REMOVEDIR) < 0 && errno != ENOTEMPTY)
+  if (unlinkat(top, name, AT_REMOVEDIR) < 0 && errno != ENOTEMPTY && errno != ENOENT)
     return -1;
   return 0;
 }

@@ -1,5 +1,5 @@
 /** What happens when a container has died: its exit is taken from the monitor exactly once and made known. */
-import { rmSync } from 'node:fs';
+import { removeTreesPlan } from '../runtime/plan/compile.ts';
 import type { PlanOp } from '../runtime/plan/table.ts';
 import { type ExitRecord, readExitRecord } from '../runtime/monitor.ts';
 import type { Container } from './container.ts';
@@ -91,11 +91,12 @@ async function cleanAfterMonitor(
   const { record } = container;
   if (!cleaned) await removeCgroups(context, record);
   await context.cgroupParents.release(context, record);
-  if (kept) {
+  if (record.hostConfig.AutoRemove === true) {
+    if (!container.removing) await removeContainer(context, container);
+  } else if (kept) {
     // What it holds is told by the database then, whatever happens.
     await context.store.durable();
-    rmSync(stateDir(context, record.id), { recursive: true, force: true });
+    await context.launcher.run(removeTreesPlan([stateDir(context, record.id)]));
   }
-  if (record.hostConfig.AutoRemove === true && !container.removing) await removeContainer(context, container);
   if (container.restarting) scheduleRestart(context, container, container.ranSeconds);
 }

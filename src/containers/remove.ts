@@ -2,8 +2,8 @@
  * `DELETE /containers/{id}`. The row goes first, and is gone from the disk before anything else goes: a crash, or a loss of
  * power, leaves only directories, which start-up removes.
  */
-import { rm } from 'node:fs/promises';
 import { EngineError, toEngineError } from '../errors.ts';
+import { removeTreesPlan } from '../runtime/plan/compile.ts';
 import type { Container } from './container.ts';
 import { type ContainersContext, containerDir, stateDir } from './context.ts';
 import { explainFullDisk } from './disk-full.ts';
@@ -51,10 +51,10 @@ export async function removeContainer(context: ContainersContext, container: Con
   try {
     context.store.delete(record.id);
     await context.store.durable();
-    await context.snapshots.removeContainer(record.id);
-    await rm(containerDir(context, record.id), { recursive: true, force: true });
-    // There still when the exit could not be written to a full disk.
-    await rm(stateDir(context, record.id), { recursive: true, force: true });
+    const snapshot = context.snapshots.detachContainer(record.id);
+    // Its state directory is there still after an auto-remove, and when the exit could not be written to a full disk.
+    const directories = [containerDir(context, record.id), stateDir(context, record.id)];
+    await context.launcher.run(removeTreesPlan(snapshot === null ? directories : [snapshot, ...directories]));
   } catch (cause) {
     const thrown = explainFullDisk(cause, context.dataDir);
     record.state.status = 'dead';

@@ -20,6 +20,7 @@ import { GroupFlush } from '../platform/group-flush.ts';
 import { DiskReserve, isDatabaseFull, type SpaceReserve, withReserve } from '../platform/reserve.ts';
 import { type CgroupBackend, createCgroupBackend, readCgroupLayout } from '../runtime/cgroups/index.ts';
 import { Launcher } from '../runtime/executor.ts';
+import { removeTreesPlan } from '../runtime/plan/compile.ts';
 import { SnapshotStore } from '../snapshots/store.ts';
 import { createBackend } from './backend.ts';
 import type { DaemonConfig } from './config.ts';
@@ -177,7 +178,11 @@ interface Parts {
 /** Opens the stores, connects images and containers with each other, and restores. */
 async function openContainers(parts: Parts): Promise<{ containers: ContainerService; images: ImageService }> {
   const { config, log, database } = parts;
-  const snapshots = new SnapshotStore({ root: join(config.dataRoot, 'snapshots'), isletPath: parts.islet });
+  const snapshots = new SnapshotStore({
+    root: join(config.dataRoot, 'snapshots'),
+    isletPath: parts.islet,
+    removeTree: async (path) => void (await parts.launcher.run(removeTreesPlan([path]))),
+  });
   await snapshots.init();
   const content = new ContentStore({ root: join(config.dataRoot, 'content') });
   content.init();

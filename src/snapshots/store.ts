@@ -1,5 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { closeSource } from '../archive/decompress.ts';
@@ -28,6 +37,8 @@ export interface SnapshotStoreOptions {
   /** Directory of the store; made by `init`. */
   root: string;
   isletPath: string;
+  /** Removes a directory with all that is below, however deep. Left out, it is done here, by a process for each. */
+  removeTree?: (path: string) => Promise<void>;
 }
 
 const DIFF_ID = /^sha256:[0-9a-f]{64}$/;
@@ -59,6 +70,7 @@ function notFound(what: string): EngineError {
 export class SnapshotStore {
   readonly #root: string;
   readonly #isletPath: string;
+  readonly #removeTree: (path: string) => Promise<void>;
   readonly #layers = new Map<string, IndexedLayer>();
   /** Containers by id with the keys of their layers, topmost first. */
   readonly #containers = new Map<string, string[]>();
@@ -67,6 +79,7 @@ export class SnapshotStore {
   constructor(options: SnapshotStoreOptions) {
     this.#root = options.root;
     this.#isletPath = options.isletPath;
+    this.#removeTree = options.removeTree ?? ((path) => this.#removeHere(path));
   }
 
   /** Makes the directories, removes what a crash left half-made or half-removed, reads the index. Repeatable. */
@@ -209,9 +222,17 @@ export class SnapshotStore {
 
   /** Removes the container's directories; without any it does nothing. Its mount namespace should be gone. */
   async removeContainer(containerId: string): Promise<void> {
+    const trash = this.detachContainer(containerId);
+    if (trash !== null) await this.#purge(trash);
+  }
+
+  /**
+   * Takes the container's directories out of sight at once, as `removeContainer` does. Gives the path to be removed by the
+   * caller, who else leaves it to the next `init`; null when there is nothing.
+   */
+  detachContainer(containerId: string): string | null {
     const directory = this.#containerPath(containerId);
-    if (!this.#containers.delete(containerId)) return;
-    await this.#discard(directory);
+    return this.#containers.delete(containerId) ? this.#detach(directory) : null;
   }
 
   #path(...parts: string[]): string {
@@ -328,19 +349,27 @@ export class SnapshotStore {
 
   /** Moves a directory out of sight at once, then removes it: a crash in between leaves it to the next `init`. */
   async #discard(directory: string): Promise<void> {
+    const trash = this.#detach(directory);
+    if (trash !== null) await this.#purge(trash);
+  }
+
+  #detach(directory: string): string | null {
     const trash = this.#path('trash', randomBytes(9).toString('hex'));
     try {
-      await rename(directory, trash);
+      renameSync(directory, trash);
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return;
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
       throw error;
     }
-    await this.#purge(trash);
+    return trash;
+  }
+
+  async #purge(directory: string): Promise<void> {
+    if (existsSync(directory)) await this.#removeTree(directory);
   }
 
   /** Small trees are removed from here; large or hostile ones, deeper than PATH_MAX, by islet. */
-  async #purge(directory: string): Promise<void> {
-    if (!existsSync(directory)) return;
+  async #removeHere(directory: string): Promise<void> {
     if (existsSync(join(directory, 'upper'))) {
       try {
         return await rm(directory, { recursive: true, force: true });

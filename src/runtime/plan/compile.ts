@@ -232,6 +232,11 @@ export function compileStartPlan(input: StartInput): Plan {
   };
 }
 
+/** A run plan that removes host directories, in another process than Node's: what a container has written may be much. */
+export function removeTreesPlan(paths: readonly string[]): Plan {
+  return { ops: paths.map((path) => op('setup', 'files', 'removeTree', { path })) };
+}
+
 /** A run plan that reads files out of a root that is not mounted anywhere: one result for each path, in order. */
 export function compileReadPlan(input: { overlay: OverlayMount; paths: readonly string[]; maxBytes: number }): Plan {
   const { overlay, paths, maxBytes } = input;

@@ -170,6 +170,9 @@ export const OPS = {
   // --- a container that runs, seen from outside ---
   /** The root of the process that joinOpen opened, whose pid this is, becomes the root; nothing else of it is entered. */
   rootOf: { pid: 'u32' },
+  // --- run plans only ---
+  /** Removes a host directory with all that is below it, however deep; follows no link. ENOENT is fine. */
+  removeTree: { path: 'str' },
 } as const satisfies Record<string, Record<string, FieldType>>;
 
 export type OpName = keyof typeof OPS;
