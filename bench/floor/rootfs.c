@@ -155,16 +155,21 @@ static void mount_overlay(void) {
   if (root < 0 || chdir("/") < 0) die(target);
 }
 
-static void write_proc(const char *path, const char *value) {
+static void set_sysctls(void) {
+  static const char *const files[][2] = {{"sys/net/ipv6/conf/eth0/disable_ipv6", "1"},
+                                         {"sys/net/ipv4/ip_unprivileged_port_start", "0"},
+                                         {"sys/net/ipv4/ping_group_range", "0 2147483647"}};
   struct statfs fs;
   struct stat info;
   struct open_how how = {.flags = O_WRONLY | O_CLOEXEC,
                          .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS};
   int proc = root_open("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
   if (proc < 0 || fstatfs(proc, &fs) < 0 || fstat(proc, &info) < 0) die("/proc");
-  int fd = (int)syscall(SYS_openat2, proc, path, &how, sizeof(how));
-  if (fd < 0 || write(fd, value, strlen(value)) < 0) die(path);
-  close(fd);
+  for (size_t i = config.link_parent.length > 0 ? 0 : 1; i < sizeof(files) / sizeof(files[0]); i++) {
+    int fd = (int)syscall(SYS_openat2, proc, files[i][0], &how, sizeof(how));
+    if (fd < 0 || write(fd, files[i][1], strlen(files[i][1])) < 0) die(files[i][0]);
+    close(fd);
+  }
   close(proc);
 }
 
@@ -208,8 +213,6 @@ static void set_kernel_paths(void) {
   static const char *const masked[] = {"/proc/acpi",        "/proc/asound",     "/proc/interrupts",  "/proc/kcore",
                                        "/proc/keys",        "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi",
                                        "/proc/timer_list",  "/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware"};
-  write_proc("sys/net/ipv4/ip_unprivileged_port_start", "0");
-  write_proc("sys/net/ipv4/ping_group_range", "0 2147483647");
   for (size_t i = 0; i < sizeof(readonly) / sizeof(readonly[0]); i++) protect(readonly[i]);
   for (size_t i = 0; i < sizeof(masked) / sizeof(masked[0]); i++) hide(masked[i]);
   for (int i = 0; i < config.mask_count; i++) hide(config.masks[i]);
@@ -224,6 +227,7 @@ void make_rootfs(int sync) {
   make_devices();
   done(DEVICES);
   if (config.link_parent.length > 0 && read(sync, &byte, 1) != 1) die("the parent");
+  set_sysctls();
   send_netlink(&config.link_child);
   done(NETWORK);
   set_kernel_paths();

@@ -28,8 +28,7 @@ static int open_below(int proc, const char *path, uint64_t resolve) {
   return (int)syscall(SYS_openat2, proc, path, &how, sizeof(how));
 }
 
-static int write_below(struct context *ctx, int proc, const char *path, uint64_t resolve, const void *data, size_t length) {
-  if (!is_procfs_root(proc)) return fail(ctx, EINVAL, "/proc is not procfs");
+static int write_file(int proc, const char *path, uint64_t resolve, const void *data, size_t length) {
   int fd = open_below(proc, path, resolve);
   if (fd < 0) return errno;
   ssize_t written = write(fd, data, length);
@@ -38,12 +37,29 @@ static int write_below(struct context *ctx, int proc, const char *path, uint64_t
   return error;
 }
 
-int run_write_proc(struct context *ctx, const struct op_write_proc *op) {
+static int write_below(struct context *ctx, int proc, const char *path, uint64_t resolve, const void *data, size_t length) {
+  if (!is_procfs_root(proc)) return fail(ctx, EINVAL, "/proc is not procfs");
+  return write_file(proc, path, resolve, data, length);
+}
+
+static int write_all_files(struct context *ctx, int proc, struct plan_strs files) {
   const char *prefix = "/proc/";
-  if (strncmp(op->path, prefix, strlen(prefix)) != 0) return fail(ctx, EINVAL, "not below /proc");
+  if (!is_procfs_root(proc)) return fail(ctx, EINVAL, "/proc is not procfs");
+  if (files.count % 2 != 0) return fail(ctx, EINVAL, "a file without a value");
+  while (files.count > 0) {
+    const char *path = plan_strs_next(&files);
+    const char *value = plan_strs_next(&files);
+    bool below = strncmp(path, prefix, strlen(prefix)) == 0;
+    int error = below ? write_file(proc, path + strlen(prefix), RESOLVE_NO_SYMLINKS, value, strlen(value)) : EINVAL;
+    if (error != 0) return fail(ctx, error, "%s", path);
+  }
+  return 0;
+}
+
+int run_write_proc(struct context *ctx, const struct op_write_proc *op) {
   int proc = root_open(ctx, "/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
   if (proc < 0) return errno;
-  int error = write_below(ctx, proc, op->path + strlen(prefix), RESOLVE_NO_SYMLINKS, op->data.data, op->data.length);
+  int error = write_all_files(ctx, proc, op->files);
   close(proc);
   return error;
 }

@@ -2,6 +2,8 @@
 import type { Explanation } from '../api/types/explain.ts';
 import { explainContainer, type IdFacts, type KernelFacts, readKernelFacts, readKernelText } from '../explain/index.ts';
 import type { Spec } from '../oci/runtime-spec.ts';
+import { PlanError } from '../runtime/executor.ts';
+import { compileLinkAddressPlan } from '../runtime/plan/link-address.ts';
 import type { Container } from './container.ts';
 import { type ContainersContext, cgroupPath } from './context.ts';
 import { strangersWithIds } from './id-map.ts';
@@ -45,11 +47,23 @@ async function idFacts(context: ContainersContext, record: ContainerRecord): Pro
   return { isShared: record.idOwner === undefined, others: await Promise.all(others.map(read)) };
 }
 
+/** null: the process has ended meanwhile. */
+async function linkAddress({ launcher }: ContainersContext, pid: number): Promise<string | null> {
+  try {
+    const [bytes] = await launcher.run(compileLinkAddressPlan(pid, 'eth0'));
+    return bytes ? Buffer.from(bytes).toString('latin1').trim() : null;
+  } catch (thrown) {
+    if (thrown instanceof PlanError && thrown.operation === 'setns') return null;
+    throw thrown;
+  }
+}
+
 async function kernelFacts(context: ContainersContext, container: Container, spec: Spec): Promise<KernelFacts | null> {
   const { record } = container;
   if (record.state.pid === 0) return null;
   return readKernelFacts(record.state.pid, context.cgroups.files(cgroupPath(context, record)), {
     kernelPaths: [...(spec.linux?.maskedPaths ?? []), ...(spec.linux?.readonlyPaths ?? [])],
     hostLink: record.endpoint?.hostLink,
+    linkAddress: record.endpoint === null ? null : await linkAddress(context, record.state.pid),
   });
 }

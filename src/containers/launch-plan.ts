@@ -69,6 +69,7 @@ export function specOf(context: ContainersContext, record: ContainerRecord): Spe
     capBounding: context.capBounding,
     maskedHostPaths: throttlePaths,
     blockDevice: blockDeviceNumber,
+    ipv4Link: hasIpv6 && networkMode(record) === 'bridge' ? 'eth0' : undefined,
     joined: joinedContainers(context, record),
     idMap: record.idMap ?? null,
   });
@@ -138,6 +139,9 @@ export function environment(record: ContainerRecord, user: UserRecord): string[]
 
 /** What the host's processors have of them, looked up once. */
 const throttlePaths = thermalThrottlePaths(cpus().length).filter((path) => existsSync(path));
+
+/** Not where it was left out of the kernel, or turned off on its command line. */
+const hasIpv6 = existsSync('/proc/sys/net/ipv6');
 
 /** null: no filter. The compiler keeps what it made of the default policy for each set of capabilities. */
 export function seccompFor(caps: readonly string[], { SecurityOpt, Privileged }: HostConfig): SeccompProgram | null {

@@ -20,7 +20,7 @@ const withKernel = (change: Partial<KernelFacts>): ContainerExplainInput => ({
   kernel: { ...RUNNING, ...change },
 });
 const withText = (
-  name: 'mountinfo' | 'cgroup' | 'route' | 'fibTrie' | 'interfaces' | 'limits',
+  name: 'mountinfo' | 'cgroup' | 'route' | 'fibTrie' | 'interfaces' | 'limits' | 'inet6',
   from: string,
   to: string,
 ) => {
@@ -158,6 +158,16 @@ describe('an explanation says no', () => {
     ],
     ['it has another address', withText('fibTrie', '172.17.0.2', '172.17.0.9'), ['address']],
     ['it has another gateway', withText('route', '010011AC', 'FE0011AC'), ['gateway']],
+    [
+      'it has another hardware address',
+      withKernel({ linkAddress: { path: RUNNING.linkAddress.path, text: '02:42:ac:11:00:09' } }),
+      ['hardware address'],
+    ],
+    [
+      'it has an IPv6 address',
+      withText('inet6', '80       lo\n', '80       lo\nfe800000000000000042acfffe110002 02 40 20 80 eth0\n'),
+      ['IPv6 address'],
+    ],
     ['there is an interface more', withText('interfaces', '  eth0:', '  eth1:     0\n  eth0:'), ['interfaces']],
     [
       'its cable is plugged in elsewhere',

@@ -54,6 +54,8 @@ export interface KernelQuestions {
   readonly kernelPaths?: readonly string[] | undefined;
   /** the veth's host end */
   readonly hostLink?: string | undefined;
+  /** the hardware address of its other end, read inside; null if that could not be */
+  readonly linkAddress?: string | null | undefined;
 }
 
 /**
@@ -120,6 +122,7 @@ export async function readKernelFacts(
     interfaces,
     inet6,
     linkMaster,
+    linkAddress: { path: '/sys/class/net/eth0/address, inside', text: questions.linkAddress ?? null },
     presentPaths,
   };
 }

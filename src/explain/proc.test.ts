@@ -4,9 +4,9 @@ import {
   connectedPrefix,
   defaultGateway,
   interfaceNames,
+  ipv6Addresses,
   limitOf,
   localAddresses,
-  macOf,
   mountAt,
   parseCgroups,
   parseMountinfo,
@@ -71,11 +71,11 @@ describe('parsing /proc', () => {
     );
   });
 
-  it('takes the hardware address from a link-local address made from it, and from no other', () => {
-    const text = 'fe800000000000000042acfffe110002 02 40 20 80     eth0\n';
-    assert.equal(macOf(text, 'eth0'), '02:42:ac:11:00:02');
-    assert.equal(macOf(text, 'eth1'), null);
-    assert.equal(macOf('fe800000000000001234567812345678 02 40 20 80 eth0\n', 'eth0'), null);
+  it('lists the IPv6 addresses of one link', () => {
+    const loopback = '00000000000000000000000000000001 01 80 10 80       lo\n';
+    const text = `${loopback}fe800000000000000042acfffe110002 02 40 20 80     eth0\n`;
+    assert.deepEqual(ipv6Addresses(text, 'eth0'), ['fe80:0000:0000:0000:0042:acff:fe11:0002']);
+    assert.deepEqual(ipv6Addresses(text, 'eth1'), []);
   });
 
   it('lists interfaces without the heading', () => {

@@ -164,17 +164,10 @@ function ipToNumber(address: string): number {
   return address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
 }
 
-/**
- * The hardware address behind an interface's link-local IPv6 address, which the kernel derives from it (EUI-64, RFC 4291
- * appendix A) unless it is told to do otherwise; null if there is none of that form.
- */
-export function macOf(inet6: string, link: string): string | null {
-  for (const line of inet6.split('\n')) {
+/** Addresses of a link in /proc/net/if_inet6, in groups of four digits as it has them. */
+export function ipv6Addresses(text: string, link: string): string[] {
+  return text.split('\n').flatMap((line) => {
     const [address = '', , , , , name] = line.trim().split(/\s+/);
-    const match = /^fe80000000000000(..)(..)(..)fffe(..)(..)(..)$/.exec(address);
-    if (name !== link || match === null) continue;
-    const [first = '', ...rest] = match.slice(1);
-    return [(Number.parseInt(first, 16) ^ 0x02).toString(16).padStart(2, '0'), ...rest].join(':');
-  }
-  return null;
+    return name === link ? [address.replace(/(.{4})(?=.)/g, '$1:')] : [];
+  });
 }

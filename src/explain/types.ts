@@ -41,6 +41,8 @@ export interface KernelFacts {
   readonly inet6: KernelText;
   /** bridge of the host's end of the veth pair; text null without one */
   readonly linkMaster: KernelText;
+  /** hardware address of the other end, inside */
+  readonly linkAddress: KernelText;
   /** those of the masked and read-only paths that this kernel has; null if nobody asked */
   readonly presentPaths: readonly string[] | null;
 }

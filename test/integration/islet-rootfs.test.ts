@@ -187,7 +187,8 @@ it('masks with the real null device when the image brings its own', async () => 
 
 it('writes sysctls only to procfs', async () => {
   await using box = await IsletBox.open();
-  const sysctl = (path: string) => op('child', 'sysctls', 'writeProc', { path, data: Buffer.from('7') });
+  const sysctl = (...paths: string[]) =>
+    op('child', 'sysctls', 'writeProc', { files: paths.flatMap((path) => [path, '7']) });
   const path = '/proc/sys/net/ipv4/ip_default_ttl';
   assert.equal((await box.run({ argv: ['cat', path], mounts: [sysctl(path)] })).stdout, '7\n');
   const covered = [bind({ source: box.directory, target: '/proc', createTarget: 0 }), sysctl(path)];
@@ -195,6 +196,12 @@ it('writes sysctls only to procfs', async () => {
     operation: 'writeProc',
     detail: '/proc is not procfs',
   });
+  await assert.rejects(box.start({ argv: ['true'], mounts: [sysctl(path, '/proc/sys/none', path)] }), {
+    operation: 'writeProc',
+    errno: 'ENOENT',
+    detail: '/proc/sys/none',
+  });
+  await assert.rejects(box.start({ argv: ['true'], mounts: [sysctl('/sys/x')] }), { errno: 'EINVAL' });
   await assert.rejects(box.start({ argv: ['true'], mounts: [tmpfs('/proc')] }), {
     operation: 'mountFs',
     detail: 'it lies inside /proc',

@@ -33,6 +33,21 @@ describe('network', () => {
     assert.ok(all.includes(`default via ${daemon.gateway} dev eth0`), all);
   });
 
+  it('has no IPv6 on its link but on the loopback, before the first packet, unless it is asked for', async () => {
+    const { daemon, busybox } = world;
+    const show =
+      'cat /proc/sys/net/ipv6/conf/eth0/disable_ipv6; cut -c33- /proc/net/if_inet6; grep -w Ip6OutRequests /proc/net/dev_snmp6/eth0';
+    const addresses = (...flags: string[]) => daemon.docker(['run', '--rm', ...flags, busybox, 'sh', '-c', show]);
+    const { stdout: off } = await addresses();
+    assert.match(off, /^1\n *01 80 10 80 +lo\nIp6OutRequests +\t?0\n$/, off);
+    for (const link of ['eth0', 'all']) {
+      const { stdout } = await addresses('--sysctl', `net.ipv6.conf.${link}.disable_ipv6=0`);
+      assert.match(stdout, /^0\n.* eth0$/ms, 'without it, there is one');
+    }
+    const none = await daemon.docker(['run', '--rm', '--network', 'none', busybox, 'ls', '/proc/sys/net/ipv6/conf']);
+    assert.equal(none.stdout, 'all\ndefault\nlo\n');
+  });
+
   it('carries containers to each other', async () => {
     const { daemon, busybox } = world;
     const address = await serve('server', 'from-the-server');

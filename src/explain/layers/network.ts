@@ -1,6 +1,7 @@
 import type { ExplainLayer, Fact } from '../../api/types/explain.ts';
+import type { Spec } from '../../oci/runtime-spec.ts';
 import { fact, listed, said } from '../fact.ts';
-import { connectedPrefix, defaultGateway, interfaceNames, localAddresses, macOf } from '../proc.ts';
+import { connectedPrefix, defaultGateway, interfaceNames, ipv6Addresses, localAddresses } from '../proc.ts';
 import type { KernelFacts, LayerInput, NetworkFacts } from '../types.ts';
 
 const LINK = 'eth0';
@@ -25,11 +26,26 @@ function addressEnforced(kernel: KernelFacts, asked: string, withPrefix: boolean
   return { text: text === undefined ? null : listed(text), source: kernel.fibTrie.path, holds: text?.join() === asked };
 }
 
-function bridgeFacts(network: NetworkFacts, kernel: KernelFacts | null): Fact[] {
+/** An interface with IPv6 gives itself addresses, and takes routes from whoever on the bridge says that he is a router. */
+function ipv6Fact(spec: Spec, kernel: KernelFacts | null): Fact {
+  const isOff = spec.linux?.sysctl?.[`net.ipv6.conf.${LINK}.disable_ipv6`] === '1';
+  const found = kernel && said(kernel.inet6, (text) => ipv6Addresses(text, LINK));
+  return fact(
+    'IPv6 address',
+    isOff ? 'none' : 'as the kernel chooses',
+    kernel && {
+      text: found && listed(found),
+      source: kernel.inet6.path,
+      holds: !isOff || found?.length === 0,
+    },
+    `The network has IPv4 addresses only. With IPv6 on, ${LINK} would have a link-local address and could be given routes by other containers.`,
+  );
+}
+
+function bridgeFacts(spec: Spec, network: NetworkFacts, kernel: KernelFacts | null): Fact[] {
   const hasPrefix = network.prefixLength !== undefined;
   const address = hasPrefix ? `${network.ip}/${network.prefixLength}` : network.ip;
   const gateway = kernel && said(kernel.route, (text) => defaultGateway(text) ?? 'none');
-  const mac = kernel && said(kernel.inet6, (text) => macOf(text, LINK));
   return [
     fact(
       'address',
@@ -47,12 +63,13 @@ function bridgeFacts(network: NetworkFacts, kernel: KernelFacts | null): Fact[] 
       'hardware address',
       network.mac,
       kernel && {
-        text: mac,
-        source: `${kernel.inet6.path}: the link-local address of ${LINK}`,
-        holds: mac === network.mac.toLowerCase(),
+        text: kernel.linkAddress.text,
+        source: kernel.linkAddress.path,
+        holds: kernel.linkAddress.text === network.mac.toLowerCase(),
       },
       'The address on the virtual cable.',
     ),
+    ipv6Fact(spec, kernel),
     fact(
       'bridge',
       network.bridge,
@@ -94,6 +111,6 @@ export function networkLayer({ spec, network, kernel }: LayerInput): ExplainLaye
     network === null
       ? 'This container has a network of its own with nothing in it but loopback.'
       : "A virtual cable (veth) leads from the container's own network to a bridge on the host, which works as a switch and a router to the outside.";
-  const facts = network === null ? noneFacts(kernel) : bridgeFacts(network, kernel);
+  const facts = network === null ? noneFacts(kernel) : bridgeFacts(spec, network, kernel);
   return { ...layer, summary, facts: [interfacesFact(kernel, network === null ? ['lo'] : [LINK, 'lo']), ...facts] };
 }

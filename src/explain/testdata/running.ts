@@ -128,8 +128,9 @@ export const RUNNING: KernelFacts = {
   fibTrie: text('net/fib_trie', FIB_TRIE),
   route: text('net/route', ROUTE),
   interfaces: text('net/dev', INTERFACES),
-  inet6: text('net/if_inet6', 'fe800000000000000042acfffe110002 02 40 20 80     eth0\n'),
+  inet6: text('net/if_inet6', '00000000000000000000000000000001 01 80 10 80       lo\n'),
   linkMaster: { path: '/sys/class/net/veth4bd1/master', text: 'isle0' },
+  linkAddress: { path: '/sys/class/net/eth0/address, inside', text: '02:42:ac:11:00:02' },
   presentPaths: ['/proc/kcore', '/sys/firmware', '/proc/sys', '/proc/bus'],
 };
 
@@ -185,6 +186,7 @@ const SPEC: Spec = {
       cpu: { quota: 50000, period: 100000, cpus: '0,1' },
       pids: { limit: 64 },
     },
+    sysctl: { 'net.ipv6.conf.eth0.disable_ipv6': '1' },
     maskedPaths: ['/proc/kcore', '/proc/scsi', '/sys/firmware'],
     readonlyPaths: ['/proc/sys', '/proc/bus', '/proc/asound'],
   },

@@ -35,6 +35,16 @@ const types = (built: Spec) => built.linux?.namespaces?.map(({ type }) => type).
 describe('the default container', () => {
   const built = spec();
 
+  it('has no IPv6 on the link of an IPv4 network, unless that is asked for', () => {
+    const name = 'net.ipv6.conf.eth0.disable_ipv6';
+    assert.equal(built.linux?.sysctl?.[name], undefined);
+    const connected = (hostConfig: HostConfig) => spec(hostConfig, {}, { ipv4Link: 'eth0' }).linux?.sysctl ?? {};
+    assert.equal(connected({})[name], '1');
+    assert.equal(connected({ Sysctls: { [name]: '0' } })[name], '0');
+    const all = Object.keys(connected({ Sysctls: { 'net.ipv6.conf.all.disable_ipv6': '0' } }));
+    assert.ok(all.indexOf(name) < all.indexOf('net.ipv6.conf.all.disable_ipv6'), 'what is asked for has the last word');
+  });
+
   it('has its own mount, uts, pid, ipc, network and cgroup namespaces', () => {
     assert.deepEqual(types(built), ['cgroup', 'ipc', 'mount', 'network', 'pid', 'uts']);
   });

@@ -35,6 +35,8 @@ export interface SpecInput {
   blockDevice?: BlockDeviceLookup;
   /** What may be done with them, behind the default rules. */
   deviceRules?: readonly DeviceRule[];
+  /** The link that gets no IPv6 address; left out where there is none, or the host has no IPv6. */
+  ipv4Link?: string | undefined;
   joined?: JoinedContainers;
   /** null or left out: no user namespace of its own */
   idMap?: IdMap | null;
@@ -45,9 +47,14 @@ const OCI_VERSION = '1.2.1';
  * Docker grants these without a capability, in a network namespace of the container's own only. The kernel takes no group
  * that is not mapped.
  */
-function networkSysctls(idMap: IdMap | null): Record<string, string> {
+function networkSysctls(idMap: IdMap | null, ipv4Link: string | undefined): Record<string, string> {
   const last = idMap === null ? 2 ** 31 - 1 : Math.min(lastId(idMap.gid), 2 ** 31 - 1);
-  return { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': `0 ${last}` };
+  return {
+    // As dockerd does since CVE-2024-32473; the loopback keeps ::1.
+    ...(ipv4Link === undefined ? {} : { [`net.ipv6.conf.${ipv4Link}.disable_ipv6`]: '1' }),
+    'net.ipv4.ip_unprivileged_port_start': '0',
+    'net.ipv4.ping_group_range': `0 ${last}`,
+  };
 }
 
 export function buildSpec(input: SpecInput): Spec {
@@ -105,7 +112,7 @@ function linuxOf(input: SpecInput): Linux {
     devices: withDefaultDevices(input.hostDevices ?? []),
     cgroupsPath: input.cgroupsPath,
     resources: { ...resources, devices: [...(resources.devices ?? []), ...(input.deviceRules ?? [])] },
-    sysctl: { ...(ownNetwork ? networkSysctls(idMap) : {}), ...hostConfig.Sysctls },
+    sysctl: { ...(ownNetwork ? networkSysctls(idMap, input.ipv4Link) : {}), ...hostConfig.Sysctls },
     // An explicit list takes the default's place, also an empty one: that is how `systempaths=unconfined` arrives.
     maskedPaths: hostConfig.MaskedPaths ?? (privileged ? [] : masked),
     readonlyPaths: hostConfig.ReadonlyPaths ?? (privileged ? [] : [...DEFAULT_READONLY_PATHS]),

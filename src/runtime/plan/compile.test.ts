@@ -63,6 +63,7 @@ function compile({ host = {}, config = {}, uid = 0, over = {}, change = (spec) =
     })),
     cgroupsPath: `isle/${ID}`,
     capBounding: (1n << 41n) - 1n,
+    ipv4Link: 'eth0',
     ...more,
   });
   return compileStartPlan({
@@ -145,6 +146,8 @@ describe('the default container', () => {
 
   it('waits for the network as late as it can, and before it is used', () => {
     assertOrder(plan, 'symlinkIn', 'waitParent', 'writeProc');
+    const up = plan.ops.findIndex(({ op, section }) => op === 'netlink' && section === 'child');
+    assert.equal(at(plan, 'writeProc'), up - 1, 'a link that is up has sent its first IPv6 packets');
     const batches = plan.ops.filter(({ op }) => op === 'netlink');
     assert.deepEqual(
       batches.map(({ section }) => section),

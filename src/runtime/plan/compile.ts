@@ -22,7 +22,7 @@ import {
 } from './namespaces.ts';
 import { op } from './op.ts';
 import { processOps, rlimitOps } from './process.ts';
-import { deviceOps, kernelPathOps, mountOps } from './rootfs.ts';
+import { deviceOps, kernelPathOps, mountOps, sysctlOps } from './rootfs.ts';
 import type { Plan, PlanOp, SectionName } from './table.ts';
 
 /** The descriptor at which the monitor opens the container's network namespace, for IFLA_NET_NS_FD. */
@@ -122,11 +122,15 @@ function parentOps(network: NetworkBatches): PlanOp[] {
   ];
 }
 
-/** As late as possible: until here the child mounts while the monitor makes the network. */
-function childNetworkOps(network: NetworkBatches, mustWait: boolean): PlanOp[] {
+/**
+ * As late as possible: until here the child mounts while the monitor makes the network. `beforeUp`: when the links are
+ * there and not up.
+ */
+function childNetworkOps(network: NetworkBatches, mustWait: boolean, beforeUp: readonly PlanOp[]): PlanOp[] {
   const wait = mustWait || network.mode === 'bridge' ? [op('child', 'network', 'waitParent', {})] : [];
-  if (network.mode === 'host' || network.mode === 'join') return wait;
-  return [...wait, op('child', 'network', 'netlink', { protocol: PROTOCOL_ROUTE, messages: network.child })];
+  const ready = [...wait, ...beforeUp];
+  if (network.mode === 'host' || network.mode === 'join') return ready;
+  return [...ready, op('child', 'network', 'netlink', { protocol: PROTOCOL_ROUTE, messages: network.child })];
 }
 
 function namespaceOps(spec: Spec, id: string, join: readonly PlanOp[]): PlanOp[] {
@@ -164,7 +168,9 @@ function rootfsOps(input: StartInput, process: Process, cgroupPath: string, bind
   const { spec, overlay, cgroups, network } = input;
   const view = { backend: cgroups, path: cgroupPath, ownNamespace: has(spec, 'cgroup'), to: binds };
   const inUserNamespace = hasUserNamespace(spec);
-  const mounted = input.unmonitored?.mounted ?? [];
+  const { mounted = [], beforePivot } = input.unmonitored ?? {};
+  const mustWait = mounted.length > 0 || (inUserNamespace && (process.rlimits ?? []).length > 0);
+  const sysctls = sysctlOps(spec.linux ?? {});
   return [
     // The modes given below are meant as they are.
     op('child', 'rootfs', 'umask', { mask: 0 }),
@@ -177,8 +183,10 @@ function rootfsOps(input: StartInput, process: Process, cgroupPath: string, bind
       ? []
       : [op('child', 'rootfs', 'mkdirIn', { path: process.cwd, mode: 0o755, uid: 0, gid: 0 })]),
     ...mounted,
-    ...childNetworkOps(network, mounted.length > 0 || (inUserNamespace && (process.rlimits ?? []).length > 0)),
-    ...(input.unmonitored?.beforePivot ?? []),
+    // As runc: behind the hooks, which make the network.
+    ...(beforePivot === undefined
+      ? childNetworkOps(network, mustWait, sysctls)
+      : [...childNetworkOps(network, mustWait, []), ...beforePivot, ...sysctls]),
     ...kernelPathOps(spec.linux ?? {}),
     ...(process.terminal === true ? [ptyOp(process, input.consoleSize)] : []),
     ...(spec.root?.readonly === true ? [op('child', 'rootfs', 'readonlyRoot', {})] : []),

@@ -12,6 +12,8 @@ function flagNames(flags: bigint, table: Readonly<Record<string, bigint>>): stri
 const list = (words: readonly string[]) =>
   words.length < 2 ? (words[0] ?? 'nothing') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
 const count = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`;
+const pairs = (words: readonly string[]) =>
+  words.flatMap((word, index): [string, string][] => (index % 2 === 0 ? [[word, words[index + 1] ?? '']] : []));
 const octal = (mode: number) => (mode & 0o7777).toString(8).padStart(4, '0');
 const clip = (text: string) => (text.length > 60 ? `${text.slice(0, 57)}...` : text);
 
@@ -83,7 +85,8 @@ const WORDS: { [N in OpName]: (args: OpArgs<N>) => string } = {
   mkdirIn: ({ path }) => `make sure that the directory \`${path}\` exists`,
   mknodIn: device,
   symlinkIn: ({ target, path }) => `link \`${path}\` to ${target}`,
-  writeProc: ({ path, data }) => `write ${quoted(data)} to \`${path}\``,
+  writeProc: ({ files }) =>
+    `write ${list(pairs(files).map(([path, value]) => `${JSON.stringify(value)} to \`${path}\``))}`,
   pty: () => 'open a terminal and make it the standard streams',
   pivot: () => "change the root to the container and let go of the host's file system",
   setsid: () => 'start a session of its own',

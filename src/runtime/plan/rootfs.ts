@@ -5,7 +5,7 @@ import type { CgroupBackend } from '../cgroups/backend.ts';
 import type { Binds } from './binds.ts';
 import { FILE_TYPE, MOUNT_ATTR } from './constants.ts';
 import { type MountOptions, parseMountOptions } from './mount-options.ts';
-import { op, text } from './op.ts';
+import { op } from './op.ts';
 import type { PlanOp } from './table.ts';
 
 export interface MountView {
@@ -96,12 +96,14 @@ export function deviceOps(spec: Spec, to: Binds, inUserNamespace: boolean): Plan
   ];
 }
 
-/** Sysctls are written while /proc/sys is still writable. */
-export function kernelPathOps({ sysctl = {}, readonlyPaths = [], maskedPaths = [] }: Linux): PlanOp[] {
+/** While /proc/sys is still writable, and the links are there but not up: what is set for one of them holds from its first packet on. */
+export function sysctlOps({ sysctl = {} }: Linux): PlanOp[] {
+  const files = Object.entries(sysctl).flatMap(([name, value]) => [sysctlPath(name), value]);
+  return files.length === 0 ? [] : [op('child', 'sysctls', 'writeProc', { files })];
+}
+
+export function kernelPathOps({ readonlyPaths = [], maskedPaths = [] }: Linux): PlanOp[] {
   return [
-    ...Object.entries(sysctl).map(([name, value]) =>
-      op('child', 'sysctls', 'writeProc', { path: sysctlPath(name), data: text(value) }),
-    ),
     ...readonlyPaths.map((path) => op('child', 'masks', 'readonlyPath', { path })),
     ...maskedPaths.map((path) => op('child', 'masks', 'mask', { path })),
   ];

@@ -69,8 +69,8 @@ export const OPS = {
   /** mknod in root; mode with S_IFCHR / S_IFBLK / S_IFIFO. */
   mknodIn: { path: 'str', mode: 'u32', major: 'u32', minor: 'u32', uid: 'u32', gid: 'u32' },
   symlinkIn: { target: 'str', path: 'str' },
-  /** Writes a kernel file under the container's own /proc (sysctl), after checking that it is procfs. */
-  writeProc: { path: 'str', data: 'bytes' },
+  /** Writes kernel files (sysctls) under the container's own /proc, after checking that it is procfs. files: path and text of each, in turns. */
+  writeProc: { files: 'strs' },
   /** Opens a pty of the container's devpts: master goes to the monitor, slave becomes stdio, controlling terminal and /dev/console. */
   pty: { rows: 'u32', cols: 'u32', uid: 'u32' },
   /** pivot_root to the root fd, detach the old root, close every fd but the standard ones and the monitor's socket. */
