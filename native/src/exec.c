@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fence.h"
 #include "init.h"
 #include "plan.h"
 
@@ -16,6 +17,7 @@
  * OCI runtime hands on. None of them is a directory, so no path leads through them to the host.
  */
 int exec_close_host(struct context *ctx) {
+  if (!fence(FENCE_HOST_DESCRIPTORS)) return 0;
   unsigned from = 3 + ctx->preserved;
   for (;;) {
     const int kept[] = {ctx->sync_fd, ctx->init_fd, ctx->hold_fd};

@@ -12,6 +12,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "fence.h"
 #include "mount.h"
 #include "plan.h"
 #include "root.h"
@@ -120,13 +121,13 @@ static int configure(struct context *ctx, int context_fd, const struct op_mount_
  */
 static int open_mount_target(struct context *ctx, const struct op_mount_fs *op) {
   bool kernel_fs = strcmp(op->fs_type, "proc") == 0 || strcmp(op->fs_type, "sysfs") == 0;
-  if (kernel_fs) {
+  if (kernel_fs && fence(FENCE_KERNEL_FS_PLACE)) {
     int fd = root_open(ctx, op->target, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
     if (fd >= 0 || errno != ENOENT) return fd;
   }
   int fd = root_mkdirs(ctx, op->target, 0755, (struct owner){0, 0});
   struct statfs fs;
-  if (fd < 0 || fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC) return fd;
+  if (fd < 0 || !fence(FENCE_PROC_UNCOVERED) || fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC) return fd;
   close(fd);
   errno = fail(ctx, EPERM, "it lies inside /proc");
   return -1;
@@ -204,14 +205,17 @@ static int mask_directory(struct context *ctx, int target) {
  * and writing a device is not touched by that.
  */
 static int mask_file(struct context *ctx, int target) {
-  int tree = open_tree(AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+  bool from_host = fence(FENCE_MASK_SOURCE);
+  int tree = from_host ? open_tree(AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW)
+                       : open_tree(root_open(ctx, "/dev/null", O_PATH, 0), "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
   if (tree < 0) return fail(ctx, errno, "/dev/null of the host");
   struct stat info;
   int error = fstat(tree, &info) < 0 ? errno : 0;
-  if (error == 0 && (!S_ISCHR(info.st_mode) || info.st_rdev != makedev(1, 3))) {
+  if (error == 0 && from_host && (!S_ISCHR(info.st_mode) || info.st_rdev != makedev(1, 3))) {
     error = fail(ctx, ENODEV, "/dev/null of the host is not the null device");
   }
-  if (error == 0) error = mount_attributes(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, 0, false);
+  uint64_t readonly = fence(FENCE_MASK_READONLY) ? MOUNT_ATTR_RDONLY : 0;
+  if (error == 0) error = mount_attributes(tree, readonly | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, 0, false);
   if (error == 0) error = mount_move(tree, target);
   close(tree);
   return error;

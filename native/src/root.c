@@ -9,6 +9,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "fence.h"
+
 #define LINK_DEPTH_MAX 40 /* as the kernel's own limit for one resolution */
 #define RETRY_MAX 128
 
@@ -18,6 +20,11 @@ int root_open(const struct context *ctx, const char *path, uint64_t flags, uint3
     return -1;
   }
   struct open_how how = {.flags = flags | O_CLOEXEC, .mode = flags & O_CREAT ? mode : 0, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+  if (!fence(FENCE_IN_ROOT)) {
+    how.resolve = 0;
+    path += strspn(path, "/");
+    if (!*path) path = ".";
+  }
   long fd = -1;
   /*
    * EAGAIN: something was renamed or mounted elsewhere while ".." was resolved, and the kernel could not rule out an
@@ -27,7 +34,7 @@ int root_open(const struct context *ctx, const char *path, uint64_t flags, uint3
     fd = syscall(SYS_openat2, ctx->root_fd, *path ? path : "/", &how, sizeof(how));
     if (fd >= 0 || errno != EAGAIN) break;
   }
-  return (int)fd;
+  return fence(FENCE_BY_DESCRIPTOR) ? (int)fd : fence_by_name((int)fd, flags);
 }
 
 /* Splits off the last component; false when there is none ("/", ""). */

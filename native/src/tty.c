@@ -12,6 +12,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "fence.h"
 #include "plan.h"
 #include "root.h"
 
@@ -62,9 +63,11 @@ int tty_resize(int master, uint32_t rows, uint32_t cols) {
 static int open_master(struct context *ctx, int *out) {
   struct statfs fs;
   struct stat info;
-  int fd = root_open(ctx, "/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW, 0);
+  bool verified = fence(FENCE_DEVPTS);
+  int fd = root_open(ctx, "/dev/pts/ptmx", O_RDWR | O_NOCTTY | (verified ? O_NOFOLLOW : 0), 0);
   if (fd < 0) return fail(ctx, errno, "/dev/pts/ptmx");
-  if (fstatfs(fd, &fs) < 0 || fs.f_type != DEVPTS_SUPER_MAGIC || fstat(fd, &info) < 0 || info.st_rdev != makedev(5, 2)) {
+  bool is_master = fstatfs(fd, &fs) == 0 && fs.f_type == DEVPTS_SUPER_MAGIC && fstat(fd, &info) == 0 && info.st_rdev == makedev(5, 2);
+  if (verified && !is_master) {
     close(fd);
     return fail(ctx, ENODEV, "/dev/pts is not devpts");
   }
@@ -92,7 +95,8 @@ static int bind_console(struct context *ctx, int slave) {
     target = root_open(ctx, "/dev/console", O_RDONLY | O_CREAT | O_EXCL | O_NOCTTY, 0620);
   }
   if (target < 0) return fail(ctx, errno, "/dev/console");
-  int tree = open_tree(slave, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+  int source = fence(FENCE_CONSOLE) ? slave : root_open(ctx, "/dev/pts/0", O_PATH, 0);
+  int tree = open_tree(source, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
   int error = tree < 0 ? errno : 0;
   if (error == 0 && move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0) {
     error = errno;

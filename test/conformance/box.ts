@@ -3,7 +3,7 @@ import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, 
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually, type Finished, run, type RunOptions, start } from '../harness/command.ts';
+import { eventually, type Finished, run, type RunOptions, type Running, start } from '../harness/command.ts';
 import { removeCgroups } from '../harness/instance.ts';
 import type { Runtime } from './runtimes.ts';
 
@@ -129,6 +129,15 @@ export class Box implements AsyncDisposable {
     return { id, path };
   }
 
+  get rootfs(): string {
+    return join(this.directory, 'rootfs');
+  }
+
+  /** Puts a program into the root file system. */
+  addProgram(name: string, content: Uint8Array): void {
+    writeFileSync(join(this.rootfs, 'bin', name), content, { mode: 0o755 });
+  }
+
   withOut(config: Config): void {
     config.mounts.push({ destination: this.out, type: 'bind', source: this.out, options: ['bind', 'rw'] });
   }
@@ -140,6 +149,11 @@ export class Box implements AsyncDisposable {
 
   call(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
     return run(...this.#command(args), options);
+  }
+
+  /** A call that goes on while the test does. */
+  calling(args: readonly string[], options: RunOptions & { keepStdin?: boolean } = {}): Running {
+    return start(...this.#command(args), options);
   }
 
   /** A call that must succeed: its standard output. */

@@ -17,6 +17,7 @@ const STOP_TIMEOUT_MS = 15_000;
 export interface DaemonOptions {
   /** More of isled's flags. */
   args?: string[] | undefined;
+  env?: Record<string, string> | undefined;
   /** Puts the data root on a file system of its own of this size, so that a test can fill it. */
   dataRootBytes?: number | undefined;
   /** Of that file system; tmpfs unless told. */
@@ -47,8 +48,8 @@ export interface TestDaemon extends AsyncDisposable {
   kill9(): Promise<void>;
   /** Asks the daemon to end (SIGTERM) and waits for it. */
   stop(): Promise<void>;
-  /** Ends it if it runs, and starts it again on the same roots. */
-  restart(): Promise<void>;
+  /** Ends it if it runs, and starts it again on the same roots; `change` takes the place of its flags and environment. */
+  restart(change?: Pick<DaemonOptions, 'args' | 'env'>): Promise<void>;
   /** What the daemon has written to its log. */
   log(): string;
 }
@@ -78,7 +79,7 @@ class Daemon implements TestDaemon {
   readonly gateway: string;
   readonly cgroupParent: string;
   readonly #instance: Instance;
-  readonly #options: DaemonOptions;
+  #options: DaemonOptions;
   readonly #docker: string;
   readonly #logPath: string;
   #child: ChildProcess | undefined;
@@ -112,7 +113,8 @@ class Daemon implements TestDaemon {
     ];
     const log = openSync(this.#logPath, 'a');
     const args = [PROGRAM, ...roots, ...names, ...(this.#options.args ?? [])];
-    const child = spawn(process.execPath, args, { cwd: '/', stdio: ['ignore', log, log] });
+    const env = { ...process.env, ...this.#options.env };
+    const child = spawn(process.execPath, args, { cwd: '/', env, stdio: ['ignore', log, log] });
     closeSync(log);
     await once(child, 'spawn');
     this.#child = child;
@@ -214,8 +216,9 @@ class Daemon implements TestDaemon {
     if (killed) throw new Error(`isled did not end within ${STOP_TIMEOUT_MS} ms of SIGTERM`);
   }
 
-  async restart(): Promise<void> {
+  async restart(change: Pick<DaemonOptions, 'args' | 'env'> = {}): Promise<void> {
     await this.stop();
+    this.#options = { ...this.#options, ...change };
     await this.launch();
   }
 

@@ -1,25 +1,11 @@
 /** Ways around the seccomp filter and the device rules, and what of the host's memory and processes a container can use up. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { run } from '../fixtures/process.ts';
 import { startWorld, type World } from '../harness/world.ts';
 import { hostileImage } from './hostile-image.ts';
-
-async function compiled(): Promise<Buffer> {
-  const directory = mkdtempSync(join(tmpdir(), 'isle-doors-'));
-  try {
-    const source = fileURLToPath(new URL('doors.c', import.meta.url));
-    const flags = ['-std=gnu17', '-D_GNU_SOURCE', '-O1', '-static', '-Wall', '-Wextra', '-Werror', '-s'];
-    await run('gcc', [...flags, '-o', join(directory, 'doors'), source]);
-    return readFileSync(join(directory, 'doors'));
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
-}
+import { attackProgram } from './program.ts';
 
 describe('the doors of a container', () => {
   let world: World;
@@ -29,7 +15,7 @@ describe('the doors of a container', () => {
     // Device nodes that a layer brings along are as good as ones that are made inside.
     const disk = { name: 'disk', type: 'block-device' as const, devmajor: 254, devminor: 0, mode: 0o666 };
     image = await hostileImage(world, {
-      entries: [{ name: 'bin/doors', mode: 0o755, content: await compiled() }, disk],
+      entries: [{ name: 'bin/doors', mode: 0o755, content: await attackProgram('doors') }, disk],
     });
   });
   after(() => world[Symbol.asyncDispose]());

@@ -1,0 +1,43 @@
+/** CVE-2019-5736: a container that overwrites the program which runs it, on its way into the container. */
+import assert from 'node:assert/strict';
+import { mkdtempDisposableSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { it } from 'node:test';
+import { Box } from '../conformance/box.ts';
+import { eventually } from '../harness/command.ts';
+import { attackProgram } from './program.ts';
+import { installRuntime } from './unfenced.ts';
+
+/** What the attacker in the container saw, and whether islet is what it was. */
+async function attack(fences: readonly string[]): Promise<{ outcome: string; isIntact: boolean }> {
+  using directory = mkdtempDisposableSync(join(tmpdir(), 'isle-installed-'));
+  const runtime = installRuntime(directory.path, fences);
+  await using box = await Box.make(runtime);
+  const before = readFileSync(runtime.islet);
+  box.addProgram('overwrite', await attackProgram('overwrite'));
+  const id = await box.started((config) => void (config.process['args'] = ['overwrite']));
+  const seen = (word: string) =>
+    eventually(`the attacker says ${word}`, () => (box.outputOf(id).includes(word) ? true : null));
+  await seen('waiting');
+  // islet runs islet, which waits for a plan on its input: as long as the attacker needs to find it.
+  await using exec = box.calling(['exec', id, '/proc/self/exe', 'runtime', '1', '0', '/proc/self/fd/0'], {
+    keepStdin: true,
+  });
+  await seen('found a program');
+  exec.child.stdin?.end();
+  await exec.finished;
+  await box.reaches(id, 'stopped');
+  return {
+    outcome: box.outputOf(id).trim().split('\n').at(-1) ?? '',
+    isIntact: readFileSync(runtime.islet).equals(before),
+  };
+}
+
+it('a container that runs islet again cannot write to it: it is a sealed copy in memory', async () => {
+  assert.deepEqual(await attack([]), { outcome: 'EPERM', isIntact: true });
+});
+
+it('without the sealed copy the container overwrites islet', async () => {
+  assert.deepEqual(await attack(['SEALED_COPY']), { outcome: 'overwritten', isIntact: false });
+});

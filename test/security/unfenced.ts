@@ -1,0 +1,60 @@
+/**
+ * The islet whose fences can be taken away (native/src/fence.h), to see that an attack works where its fence is missing.
+ * A fence is named as there (`IN_ROOT`), or is an operation of the plan (`no_new_privs`).
+ */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Runtime } from '../conformance/runtimes.ts';
+import type { TestDaemon } from '../harness/daemon.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const NATIVE = join(ROOT, 'native');
+
+/** The path of its program, built now if it is not up to date. */
+export function unfencedIslet(): string {
+  const made = spawnSync('make', ['--no-print-directory', '-s', '-C', NATIVE, 'unfenced'], { encoding: 'utf8' });
+  assert.equal(made.status, 0, `make unfenced failed:\n${made.stdout}\n${made.stderr}`);
+  return join(NATIVE, 'build/unfenced/islet');
+}
+
+/** While `body` runs, the daemon does without these fences. */
+export async function without(
+  daemon: TestDaemon,
+  fences: readonly string[],
+  body: () => Promise<void>,
+  args: readonly string[] = [],
+): Promise<void> {
+  const env = { ISLE_TEST_WITHOUT: fences.join() };
+  await daemon.restart({ args: [...args, '--islet', unfencedIslet()], env });
+  try {
+    await body();
+  } finally {
+    await daemon.restart({ args: [...args], env: {} });
+  }
+}
+
+/**
+ * isle-runtime installed in a directory of its own, so that an attack may destroy it. Its islet is a copy of the
+ * product's, or with `fences` one that does without them.
+ */
+export function installRuntime(directory: string, fences: readonly string[] = []): Runtime & { islet: string } {
+  for (const path of ['dist', 'native/build']) mkdirSync(join(directory, path), { recursive: true });
+  const program = join(directory, 'dist/runtime.js');
+  const [wrapper, islet] = ['islet', 'islet-unfenced'].map((name) => join(directory, 'native/build', name)) as [
+    string,
+    string,
+  ];
+  copyFileSync(join(ROOT, 'dist/runtime.js'), program);
+  const command = [process.execPath, '--', program] as const;
+  if (fences.length === 0) {
+    copyFileSync(join(NATIVE, 'build/islet'), wrapper);
+    return { name: 'isle-runtime', command, islet: wrapper };
+  }
+  copyFileSync(unfencedIslet(), islet);
+  // isle-runtime gives islet no environment.
+  writeFileSync(wrapper, `#!/bin/sh\nISLE_TEST_WITHOUT=${fences.join()} exec '${islet}' "$@"\n`);
+  chmodSync(wrapper, 0o755);
+  return { name: 'isle-runtime', command, islet };
+}
