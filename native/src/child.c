@@ -31,7 +31,7 @@ static void restore_signals(void) {
 /*
  * The request for a death signal comes too late when the monitor is dead already; then its end of the socket is closed.
  */
-static bool monitor_is_gone(const struct context *ctx) {
+bool child_monitor_is_gone(const struct context *ctx) {
   char byte;
   return recv(ctx->sync_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
@@ -39,7 +39,7 @@ static bool monitor_is_gone(const struct context *ctx) {
 void child_main(struct context *ctx, const int stdio[3]) {
   restore_signals();
   int error = child_die_with_monitor();
-  if (error == 0 && monitor_is_gone(ctx)) _exit(1);
+  if (error == 0 && child_monitor_is_gone(ctx)) _exit(1);
   for (int fd = 0; fd < 3 && error == 0; fd++) {
     if (stdio[fd] >= 0 && dup2(stdio[fd], fd) < 0) error = errno;
   }

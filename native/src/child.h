@@ -12,4 +12,6 @@ void child_main(struct context *ctx, const int stdio[3]) __attribute__((noreturn
  * it.
  */
 int child_die_with_monitor(void);
+/* Was it dead before that could be asked for? */
+bool child_monitor_is_gone(const struct context *ctx);
 #endif

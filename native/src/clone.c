@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "fence.h"
 #include "plan.h"
 #include "start.h"
 
@@ -36,7 +37,7 @@ int run_time_offsets(struct context *ctx, const struct op_time_offsets *op) {
 int run_hide_process(struct context *ctx, const struct op_hide_process *op) {
   (void)ctx;
   (void)op;
-  return prctl(PR_SET_DUMPABLE, 0) < 0 ? errno : 0;
+  return fence(FENCE_HIDDEN) && prctl(PR_SET_DUMPABLE, 0) < 0 ? errno : 0;
 }
 
 static _Noreturn void be_child(struct context *ctx, const struct child_ends *child) {
@@ -76,7 +77,7 @@ static _Noreturn void between(struct context *ctx, const struct child_ends *chil
    * In a joined PID namespace the first process is seen from its first moment by others, who may have CAP_SYS_PTRACE in
    * the user namespace that it enters, while it still is the host's user 0. Its memory is theirs only after the exec.
    */
-  if (ctx->pidns_fd >= 0) prctl(PR_SET_DUMPABLE, 0);
+  if (ctx->pidns_fd >= 0 && fence(FENCE_HIDDEN)) prctl(PR_SET_DUMPABLE, 0);
   if (ctx->pidns_fd >= 0 && setns(ctx->pidns_fd, CLONE_NEWPID) < 0) {
     handed->error = errno;
     handed->what = "cannot enter the pid namespace";

@@ -29,7 +29,7 @@ struct report {
   volatile int32_t at; /* index of the operation being done, -1 before the first */
   int32_t failed_op;   /* index of the one that failed, -1 for none */
   int32_t error;
-  /* Of the container's first process, as the host numbers it; set by clone3 before either side runs. */
+  /* Of the container's process, as the host numbers it; set by clone3 before either side runs, and again by `appear`. */
   volatile pid_t pid;
   char detail[DETAIL_SIZE];
 };
@@ -45,6 +45,7 @@ struct context {
 
   /* The container's first process. */
   int sync_fd;   /* socket to the other side */
+  bool terminal_waits; /* standard input is the terminal that `appear` takes for its session */
   bool umask_set;
   bool sealed;   /* nothing from 3 up is open but what exec_close_host keeps */
   int init_fd;   /* this program, to be executed as process 1, or -1 */
@@ -64,6 +65,7 @@ struct context {
   uint32_t stdio_gid;
   pid_t pid;
   int pidfd;
+  volatile pid_t *last_pid; /* in the page of the report: differs from `pid` once the process has appeared as another */
   struct monitor *monitor;
 
   /* Without a monitor (runtime.c). */

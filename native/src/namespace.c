@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "exec.h"
 #include "monitor.h"
 #include "plan.h"
 
@@ -65,7 +66,10 @@ int run_join_open(struct context *ctx, const struct op_join_open *op) {
 int run_join(struct context *ctx, const struct op_join *op) {
   if (setns(ctx->join_fd, (int)op->flags) < 0) return errno;
   if (!(op->flags & CLONE_NEWNS)) return 0;
-  close_fd(&ctx->root_fd);
+  /* In the container's file system; what is open of the host's would be a way back. */
+  int error = exec_close_host(ctx);
+  if (error != 0) return error;
+  ctx->join_fd = -1;
   ctx->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
   return ctx->root_fd < 0 ? errno : 0;
 }

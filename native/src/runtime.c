@@ -160,6 +160,7 @@ static int execute(struct context *ctx, const char *path, bool waits) {
   /* A plan without a clone is done with its section setup. */
   if (error == 0 && ctx->pid != 0) error = run_parent(ctx);
   if (error == 0 && ctx->pid != 0) error = await_child(ctx);
+  if (error == 0 && ctx->pid != 0) error = start_adopt_child(ctx);
   if (error != 0) {
     char errors[512];
     start_kill_child(ctx);

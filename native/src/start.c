@@ -100,6 +100,7 @@ int start_make_report(struct context *ctx) {
   if (page == MAP_FAILED) return errno;
   *page = (struct report){.at = -1, .failed_op = -1};
   ctx->report = page;
+  ctx->last_pid = &page->pid;
   return 0;
 }
 
@@ -125,12 +126,36 @@ static int set_up(struct context *ctx, struct child_ends *child) {
   return error;
 }
 
+static void kill_and_reap(int pidfd) {
+  siginfo_t info;
+  syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+  while (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED) < 0 && errno == EINTR) {
+  }
+}
+
+int start_adopt_child(struct context *ctx) {
+  siginfo_t info = {0};
+  pid_t pid = ctx->last_pid ? *ctx->last_pid : 0;
+  if (pid <= 0 || pid == ctx->pid) return 0;
+  int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+  if (pidfd < 0) return errno;
+  /* The page can be written to by whoever may trace the process that appeared: a number there counts if it is a child's. */
+  if (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG | WNOWAIT) < 0) {
+    close(pidfd);
+    return errno;
+  }
+  kill_and_reap(ctx->pidfd);
+  close(ctx->pidfd);
+  ctx->pid = pid;
+  ctx->pidfd = pidfd;
+  return 0;
+}
+
 void start_kill_child(struct context *ctx) {
   if (ctx->pidfd < 0) return;
-  siginfo_t info;
-  syscall(SYS_pidfd_send_signal, ctx->pidfd, SIGKILL, NULL, 0);
-  while (waitid(P_PIDFD, (id_t)ctx->pidfd, &info, WEXITED) < 0 && errno == EINTR) {
-  }
+  pid_t before = ctx->pid;
+  kill_and_reap(ctx->pidfd);
+  if (start_adopt_child(ctx) == 0 && ctx->pid != before) kill_and_reap(ctx->pidfd);
 }
 
 /*
@@ -188,6 +213,16 @@ static int await_exec(struct context *ctx) {
   return 0;
 }
 
+/* The pid file says who runs the program, whoever prepared it. */
+static int adopt(struct context *ctx) {
+  pid_t before = ctx->pid;
+  int error = start_adopt_child(ctx);
+  if (error != 0) return fail(ctx, error, "the process that runs the program is not to be found");
+  if (ctx->pid == before) return 0;
+  error = monitor_write_pid(ctx->monitor, ctx->pid);
+  return error == 0 ? 0 : fail(ctx, error, "cannot write the pid file");
+}
+
 static int send_started(const struct context *ctx, uint32_t id) {
   struct buffer frame = {0};
   if (!frame_begin(&frame, id, FRAME_STARTED) || !buffer_u32le(&frame, (uint32_t)getpid()) || !buffer_u32le(&frame, (uint32_t)ctx->pid) ||
@@ -216,6 +251,7 @@ int start_container(struct context *ctx, uint32_t id) {
   close_child_ends(&child);
   if (error == 0) error = run_parent(ctx);
   if (error == 0) error = await_exec(ctx);
+  if (error == 0) error = adopt(ctx);
   if (error == 0) error = send_started(ctx, id);
   if (error != 0) {
     abandon(ctx);
@@ -226,5 +262,6 @@ int start_container(struct context *ctx, uint32_t id) {
   if (ctx->clone_flags & CLONE_NEWPID || ctx->monitor->flags & MONITOR_FURTHER) close_fd(&ctx->cgroup_fd);
   munmap(ctx->report, sizeof(*ctx->report));
   ctx->report = &later;
+  ctx->last_pid = NULL;
   return 0;
 }

@@ -20,6 +20,11 @@ int start_make_sync(struct context *ctx, struct child_ends *child);
 /* The page in which the child reports. */
 int start_make_report(struct context *ctx);
 int start_clone_child(struct context *ctx, struct child_ends *child);
+/*
+ * When the child has appeared as another process, that one is the child from here on and the first is reaped. 0 or an
+ * errno.
+ */
+int start_adopt_child(struct context *ctx);
 /* Kills and reaps the child, if there is one. */
 void start_kill_child(struct context *ctx);
 #endif

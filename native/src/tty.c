@@ -113,9 +113,12 @@ int run_setsid(struct context *ctx, const struct op_setsid *op) {
   return setsid() < 0 && errno != EPERM ? errno : 0;
 }
 
-static int become_terminal(int slave) {
+int tty_start_session(int slave) {
   if (setsid() < 0 && errno != EPERM) return errno;
-  if (ioctl(slave, TIOCSCTTY, 0) < 0) return errno;
+  return ioctl(slave, TIOCSCTTY, 0) < 0 ? errno : 0;
+}
+
+static int take_streams(int slave) {
   for (int fd = 0; fd <= 2; fd++) {
     if (dup2(slave, fd) < 0) return errno;
   }
@@ -129,7 +132,8 @@ static int open_terminal(struct context *ctx, const struct op_pty *op, bool cons
   if (error == 0) error = open_slave(master, op->uid, &slave);
   if (error == 0 && (op->rows || op->cols)) error = tty_resize(master, op->rows, op->cols);
   if (error == 0 && console) error = bind_console(ctx, slave);
-  if (error == 0) error = become_terminal(slave);
+  if (error == 0 && console) error = tty_start_session(slave);
+  if (error == 0) error = take_streams(slave);
   if (error == 0) error = tty_send(ctx->sync_fd, master);
   close_fd(&slave);
   close_fd(&master);
@@ -140,5 +144,6 @@ int run_pty(struct context *ctx, const struct op_pty *op) { return open_terminal
 
 int run_exec_pty(struct context *ctx, const struct op_exec_pty *op) {
   struct op_pty pty = {.rows = op->rows, .cols = op->cols, .uid = op->uid};
+  ctx->terminal_waits = true;
   return open_terminal(ctx, &pty, false);
 }

@@ -8,6 +8,8 @@ int tty_send(int socket, int fd);
 /* As recv(2) of one byte; *fd is a descriptor that came along, close-on-exec. */
 ssize_t tty_receive(int socket, int *fd);
 ssize_t tty_receive_byte(int socket, int *fd, char *byte);
+/* Makes the terminal the controlling one of a session that this process leads. 0 or an errno. */
+int tty_start_session(int slave);
 /* 0 or an errno. */
 int tty_resize(int master, uint32_t rows, uint32_t cols);
 #endif

@@ -107,6 +107,7 @@ const WORDS: { [N in OpName]: (args: OpArgs<N>) => string } = {
   exec: ({ argv }) => `run ${clip(argv.join(' '))}`,
   readFileIn: ({ path }) => `read \`${path}\``,
   consoleSocket: ({ path }) => `connect to the console socket \`${path}\``,
+  appear: () => 'become visible to the processes of the container, in a session of its own',
   rootOf: ({ pid }) => `look into the root of process ${pid}`,
   joinOpen: ({ pid }) => `open the namespaces of process ${pid}`,
   join: ({ flags }) => `join its ${list(flagNames(flags, CLONE))} namespaces`,

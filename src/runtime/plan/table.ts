@@ -108,7 +108,7 @@ export const OPS = {
   joinOpen: { pid: 'u32', startTicks: 'u64' },
   /** setns(2) with the opened process. With CLONE_NEWNS its root becomes the root. */
   join: { flags: 'u64' },
-  /** `pty` for a process that joins a container: without /dev/console. */
+  /** `pty` for a process that joins a container: without /dev/console, and `appear` makes it the controlling terminal. */
   execPty: { rows: 'u32', cols: 'u32', uid: 'u32' },
   /** Section child: tells the section parent, in `awaitChild`, that the mounts are in place. */
   notifyParent: {},
@@ -173,6 +173,12 @@ export const OPS = {
   // --- run plans only ---
   /** Removes a host directory with all that is below it, however deep; follows no link. ENOENT is fine. */
   removeTree: { path: 'str' },
+  // --- exec (section child) ---
+  /**
+   * Becomes a process of the PID namespace that `join` entered, by a fork: until here the container's processes do not see
+   * it. Starts a session there. Closes what is the host's first. Whoever waits for this process waits for that one.
+   */
+  appear: {},
 } as const satisfies Record<string, Record<string, FieldType>>;
 
 export type OpName = keyof typeof OPS;
