@@ -1,10 +1,11 @@
 /** CVE-2019-5736: a container that overwrites the program which runs it, on its way into the container. */
 import assert from 'node:assert/strict';
-import { mkdtempDisposableSync, readFileSync } from 'node:fs';
+import { mkdtempDisposableSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { Box } from '../conformance/box.ts';
+import { run as runProgram } from '../fixtures/process.ts';
 import { eventually } from '../harness/command.ts';
 import { attackProgram } from './program.ts';
 import { installRuntime } from './unfenced.ts';
@@ -20,12 +21,12 @@ async function attack(fences: readonly string[]): Promise<{ outcome: string; isI
   const seen = (word: string) =>
     eventually(`the attacker says ${word}`, () => (box.outputOf(id).includes(word) ? true : null));
   await seen('waiting');
-  // islet runs islet, which waits for a plan on its input: as long as the attacker needs to find it.
-  await using exec = box.calling(['exec', id, '/proc/self/exe', 'runtime', '1', '0', '/proc/self/fd/0'], {
-    keepStdin: true,
-  });
+  // islet runs islet, which waits for somebody to write a plan: as long as the attacker needs to find it.
+  const plan = join(box.rootfs, 'plan');
+  await runProgram('mkfifo', [plan]);
+  await using exec = box.calling(['exec', id, '/proc/self/exe', 'runtime', '1', '0', '/plan']);
   await seen('found a program');
-  exec.child.stdin?.end();
+  writeFileSync(plan, '');
   await exec.finished;
   await box.reaches(id, 'stopped');
   return {

@@ -22,7 +22,7 @@ const ROOT = join(import.meta.dirname, '../..');
 const NATIVE = join(ROOT, 'native');
 
 /** The path of its program, built now if it is not up to date. */
-export function unfencedIslet(): string {
+function unfencedIslet(): string {
   const made = spawnSync('make', ['--no-print-directory', '-s', '-C', NATIVE, 'unfenced'], { encoding: 'utf8' });
   assert.equal(made.status, 0, `make unfenced failed:\n${made.stdout}\n${made.stderr}`);
   return join(NATIVE, 'build/unfenced/islet');
