@@ -80,16 +80,18 @@ export async function readKernelFacts(
     namespacesOf('self'),
     limits,
   ]);
-  const [mountinfo, uidMap, gidMap, processLimits, cgroup, cmdline, oomScoreAdj, label] = await Promise.all([
-    at('mountinfo'),
-    at('uid_map'),
-    at('gid_map'),
-    at('limits'),
-    at('cgroup'),
-    at('cmdline'),
-    at('oom_score_adj'),
-    at('attr/current'),
-  ]);
+  const [mountinfo, uidMap, gidMap, timeOffsets, processLimits, cgroup, cmdline, oomScoreAdj, label] =
+    await Promise.all([
+      at('mountinfo'),
+      at('uid_map'),
+      at('gid_map'),
+      at('timens_offsets'),
+      at('limits'),
+      at('cgroup'),
+      at('cmdline'),
+      at('oom_score_adj'),
+      at('attr/current'),
+    ]);
   const [fibTrie, route, interfaces, inet6] = await Promise.all([
     at('net/fib_trie'),
     at('net/route'),
@@ -111,6 +113,7 @@ export async function readKernelFacts(
     hostMountinfo,
     uidMap,
     gidMap,
+    timeOffsets,
     limits: processLimits,
     cgroup,
     cmdline,

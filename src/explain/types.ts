@@ -26,6 +26,7 @@ export interface KernelFacts {
   readonly hostMountinfo: KernelText;
   readonly uidMap: KernelText;
   readonly gidMap: KernelText;
+  readonly timeOffsets: KernelText;
   readonly limits: KernelText;
   readonly cgroup: KernelText;
   readonly cmdline: KernelText;

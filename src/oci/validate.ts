@@ -2,11 +2,13 @@
  * `POST /containers/create`, checked before anything is made: dockerd's own checks in dockerd's words, then everything
  * that isle does not do yet, refused by name. Nothing that a client asks for is passed over in silence.
  */
-import { availableParallelism } from 'node:os';
+import { existsSync } from 'node:fs';
+import { availableParallelism, uptime } from 'node:os';
 import { resolveCapabilities } from '../security/capabilities.ts';
 import { parseProfile } from '../security/seccomp/index.ts';
 import type { CreateRequest, HostConfig } from './container-config.ts';
 import { parseSecurityOpt } from './security-opt.ts';
+import { checkTimeOffsets, type ClockFacts } from './time-offsets.ts';
 import { checkDevices } from './validate/devices.ts';
 import { applyRules, CONFIG_RULES, HOST_CONFIG_RULES } from './validate/fields.ts';
 import { checkKernel } from './validate/kernel.ts';
@@ -33,6 +35,8 @@ export interface CreateFacts {
   cgroupVersion?: 1 | 2 | undefined;
   swapAccounting?: boolean | undefined;
   ipv4Forwarding?: boolean | undefined;
+  /** Left out: those of this machine. */
+  clocks?: ClockFacts | undefined;
   /** Does the daemon run with --userns-remap? */
   usernsRemap?: boolean | undefined;
 }
@@ -69,12 +73,17 @@ export function validateCreate(request: CreateRequest, facts: CreateFacts): { wa
   checkNameFiles(hostConfig);
   checkDevices(hostConfig);
   checkKernel(hostConfig);
+  checkTimeOffsets(hostConfig, facts.clocks ?? hostClocks());
   checkSecurityOpt(hostConfig);
   warnings.push(...capabilityWarnings(hostConfig, facts.capBounding));
   if (facts.ipv4Forwarding === false && !isHostNetwork && hostConfig.NetworkMode !== 'none') {
     warnings.push('IPv4 forwarding is disabled. Networking will not work.');
   }
   return { warnings };
+}
+
+function hostClocks(): ClockFacts {
+  return { uptimeSeconds: uptime(), hasTimeNamespaces: existsSync('/proc/self/ns/time') };
 }
 
 /** A profile that the client sends along is read now, not at the start. */

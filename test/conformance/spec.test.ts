@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { cgroupMounts } from '../harness/leftovers.ts';
 import { Box, type Config } from './box.ts';
-import { RUNTIMES } from './runtimes.ts';
+import { ISLE_RUNTIME, RUNTIMES } from './runtimes.ts';
 
 for (const runtime of RUNTIMES) {
   describe(`${runtime.name}: the spec, seen from inside`, () => {
@@ -51,6 +51,22 @@ for (const runtime of RUNTIMES) {
       assert.match(status, /^NoNewPrivs:\s*1$/m);
       assert.match(status, /^Max open files\s+100\s+200/m);
       assert.match(status, /^321$/m);
+    });
+
+    // runc has it from 1.2 on, crun from 1.9.
+    it('time: clocks shifted, and those of another process by path', { skip: runtime !== ISLE_RUNTIME }, async () => {
+      const uptime = 'read seconds rest < /proc/uptime; echo ${seconds%.*}';
+      const withTime = (path?: string) => (config: Config) => {
+        const namespaces = config.linux['namespaces'] as object[];
+        namespaces.push(path === undefined ? { type: 'time' } : { type: 'time', path });
+        if (path === undefined) config.linux['timeOffsets'] = { boottime: { secs: 1_000_000 } };
+      };
+      const own = Number(readFileSync('/proc/uptime', 'utf8').split('.')[0]);
+      const shifted = Number(await box.see(uptime, withTime()));
+      assert.ok(Math.abs(shifted - own - 1_000_000) < 60, `${shifted}, the host ${own}`);
+      const { pid } = await box.state(await box.started(withTime()));
+      const joined = Number(await box.see(uptime, withTime(`/proc/${pid}/ns/time`)));
+      assert.ok(Math.abs(joined - own - 1_000_000) < 60, `${joined}, the host ${own}`);
     });
 
     it('hostname and sysctl', async () => {

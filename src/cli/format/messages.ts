@@ -50,6 +50,7 @@ export const messages = {
   badEnvironment: (text: string) => `invalid environment variable: ${text}`,
   badMount: (text: string) => `invalid mount: ${text}`,
   badLabel: (text: string) => `invalid label '${text}': empty name`,
+  badTimeOffset: (text: string) => `invalid time offset '${text}': give CLOCK=SECONDS, such as boottime=86400`,
   badStream: 'valid streams are STDIN, STDOUT and STDERR',
   badTime: (text: string) =>
     `invalid value for a time: ${quote(text)} (use 2013-01-02T13:23:37Z, seconds since 1970, or a duration such as 42m)`,

@@ -1,6 +1,6 @@
 import type { ExplainLayer, Fact } from '../../api/types/explain.ts';
 import type { Namespace, NamespaceType } from '../../oci/runtime-spec.ts';
-import { type Enforced, fact, same } from '../fact.ts';
+import { type Enforced, fact, said, same } from '../fact.ts';
 import { parseStatus } from '../proc.ts';
 import type { KernelFacts, LayerInput, NamespaceFile } from '../types.ts';
 
@@ -42,7 +42,37 @@ const KINDS: readonly { type: NamespaceType; file: NamespaceFile; what: string; 
     what: 'user namespace',
     why: "Maps user ids: with an own one, root inside is nobody outside. Without, root inside is the host's root, and only capabilities, seccomp and the other layers hold it.",
   },
+  {
+    type: 'time',
+    file: 'time',
+    what: 'time namespace',
+    why: "Says what the clocks since boot show; the time of day is the same everywhere. With an own one the host's age is not told.",
+  },
 ];
+
+/** Of time_namespaces(7); only clocks that were asked for. */
+function clockFacts({ spec, kernel }: LayerInput): Fact[] {
+  return Object.entries(spec.linux?.timeOffsets ?? {}).map(([clock, { secs = 0, nanosecs = 0 }]) => {
+    const asked = secondsWords(BigInt(secs), BigInt(nanosecs));
+    const line =
+      kernel && said(kernel.timeOffsets, (text) => new RegExp(`^${clock}\\s+(-?\\d+)\\s+(\\d+)$`, 'm').exec(text));
+    const now = line && secondsWords(BigInt(line[1] ?? 0), BigInt(line[2] ?? 0));
+    return fact(
+      `${clock} clock`,
+      asked,
+      kernel && same(asked, now, kernel.timeOffsets.path),
+      "Added to what the host's clock shows: how long the machine seems to be up. The time of day is the same everywhere.",
+    );
+  });
+}
+
+/** -2 s and 500000000 ns are "-1.5 s". */
+function secondsWords(secs: bigint, nanosecs: bigint): string {
+  const total = secs * 1_000_000_000n + nanosecs;
+  const digits = String(total < 0n ? -total : total).padStart(10, '0');
+  const fraction = digits.slice(-9).replace(/0+$/, '');
+  return `${total < 0n ? '-' : '+'}${digits.slice(0, -9)}${fraction === '' ? '' : `.${fraction}`} s`;
+}
 
 const inodeOf = (link: string): string => /\[(\d+)\]/.exec(link)?.[1] ?? link;
 
@@ -91,6 +121,7 @@ export function namespacesLayer(input: LayerInput): ExplainLayer {
       'The kernel keeps several copies of what normally exists once on a machine: the table of processes, of mounts, the network. A container is a process that was given its own copies.',
     facts: [
       ...KINDS.map((kind) => namespaceFact(kind, asked.get(kind.type), input.kernel)),
+      ...clockFacts(input),
       ...firstProcess(input.kernel, asked.has('pid')),
       ...hostName(input),
     ],

@@ -109,6 +109,7 @@ export const RUNNING: KernelFacts = {
   mountinfo: text('mountinfo', MOUNTINFO),
   uidMap: text('uid_map', '         0          0 4294967295\n'),
   hostMountinfo: { path: '/proc/self/mountinfo', text: null },
+  timeOffsets: text('timens_offsets', 'monotonic           0         0\nboottime            0         0\n'),
   gidMap: text('gid_map', '         0          0 4294967295\n'),
   limits: text('limits', LIMITS),
   cgroup: text('cgroup', CGROUP),

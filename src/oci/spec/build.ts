@@ -6,6 +6,7 @@ import { resolveCapabilities } from '../../security/capabilities.ts';
 import type { ContainerConfig, HostConfig } from '../container-config.ts';
 import type { Capabilities, Device, DeviceRule, Linux, Mount, Process, Spec } from '../runtime-spec.ts';
 import { parseSecurityOpt } from '../security-opt.ts';
+import { timeOffsets } from '../time-offsets.ts';
 import { withDefaultDevices } from './devices.ts';
 import { containerMounts } from './mounts.ts';
 import { type IdMap, type JoinedContainers, lastId, namespaces } from './namespaces.ts';
@@ -104,10 +105,15 @@ function linuxOf(input: SpecInput): Linux {
   const { hostConfig, joined = {}, idMap = null } = input;
   const privileged = hostConfig.Privileged === true;
   const ownNetwork = hostConfig.NetworkMode !== 'host' && joined.network === undefined;
+  const offsets = timeOffsets(hostConfig);
   const resources = linuxResources(hostConfig, input.blockDevice);
   const masked = [...DEFAULT_MASKED_PATHS, ...(input.maskedHostPaths ?? [])];
   return {
-    namespaces: namespaces(hostConfig, joined, idMap),
+    namespaces: [
+      ...namespaces(hostConfig, joined, idMap),
+      ...(offsets === undefined ? [] : [{ type: 'time' } as const]),
+    ],
+    ...(offsets === undefined ? {} : { timeOffsets: offsets }),
     ...(idMap === null ? {} : { uidMappings: idMap.uid, gidMappings: idMap.gid }),
     devices: withDefaultDevices(input.hostDevices ?? []),
     cgroupsPath: input.cgroupsPath,

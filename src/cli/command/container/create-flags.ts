@@ -25,6 +25,11 @@ function checkMount(text: string): string {
   return text;
 }
 
+function checkTimeOffset(text: string): string {
+  if (!/^[a-z]+=./.test(text)) throw new FlagValueError(messages.badTimeOffset(text));
+  return text;
+}
+
 /** The flags that `run` and `create` share: everything that describes the container. */
 export const CREATE_FLAGS = {
   annotation: flag.list({
@@ -113,6 +118,11 @@ export const CREATE_FLAGS = {
   'stop-signal': flag.string({ usage: 'Signal to stop the container' }),
   'stop-timeout': flag.int({ usage: 'Timeout (in seconds) to stop a container' }),
   sysctl: flag.list({ valueName: 'map', usage: 'Sysctl options' }),
+  'time-offset': flag.list({
+    valueName: 'CLOCK=SECONDS',
+    usage: 'Shift a clock of the container: boottime or monotonic',
+    check: checkTimeOffset,
+  }),
   tmpfs: flag.list({ usage: 'Mount a tmpfs directory' }),
   tty: flag.bool({ short: 't', usage: 'Allocate a pseudo-TTY' }),
   ulimit: flag.ulimits({ usage: 'Ulimit options' }),

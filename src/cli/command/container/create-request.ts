@@ -105,8 +105,15 @@ function hostConfig({ flags, given, consoleSize }: CreateInput, binds: string[])
   };
 }
 
+/** isle's own setting goes as annotations: the Engine API has no field for it. */
+function timeAnnotations(flags: CreateFlags): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(pairs(flags['time-offset'])).map(([clock, seconds]) => [`org.isle.time.${clock}`, seconds]),
+  );
+}
+
 function annotations(flags: CreateFlags): Pick<HostConfig, 'Annotations'> {
-  const all = { ...pairs(flags.annotation), ...healthAnnotation(flags) };
+  const all = { ...pairs(flags.annotation), ...healthAnnotation(flags), ...timeAnnotations(flags) };
   return Object.keys(all).length === 0 ? {} : { Annotations: all };
 }
 
