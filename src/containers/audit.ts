@@ -1,5 +1,4 @@
 /** The audit of a container, or of a request to create one: what its configuration opens, and what policy says of that. */
-import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { dirname } from 'node:path';
 import type { AuditReport } from '../api/types/audit.ts';
@@ -8,6 +7,7 @@ import type { HostConfig } from '../oci/container-config.ts';
 import type { Namespace, NamespaceType, Spec } from '../oci/runtime-spec.ts';
 import { parseSecurityOpt } from '../oci/security-opt.ts';
 import { DEFAULT_MASKED_PATHS, DEFAULT_READONLY_PATHS } from '../oci/spec/paths.ts';
+import { securityModules } from '../platform/security-modules.ts';
 import {
   type AuditedSeccomp,
   audit,
@@ -22,23 +22,7 @@ import { seccompFor, specOf } from './launch-plan.ts';
 import type { ContainerRecord } from './record.ts';
 
 /** What does not change while the daemon runs. */
-const host = { kernel: release(), lsms: activeModules() };
-
-/** The list is in securityfs, which is not mounted everywhere; without it, the modules' own directories tell. */
-function activeModules(): string[] {
-  const read = (path: string): string => {
-    try {
-      return readFileSync(path, 'utf8').trim();
-    } catch {
-      // Not there: this kernel does not have the module, or securityfs is not mounted.
-      return '';
-    }
-  };
-  const listed = read('/sys/kernel/security/lsm');
-  if (listed !== '') return listed.split(',');
-  const appArmor = read('/sys/module/apparmor/parameters/enabled') === 'Y' ? ['apparmor'] : [];
-  return read('/sys/fs/selinux/enforce') === '' ? appArmor : [...appArmor, 'selinux'];
-}
+const host = { kernel: release(), lsms: [...securityModules()] };
 
 function hostFacts(context: ContainersContext): HostFacts {
   return { ...host, engineRoots: [dirname(context.dataDir), dirname(context.runDir)] };

@@ -11,7 +11,7 @@ import type { SnapshotStore } from '../snapshots/store.ts';
 import type { CgroupParents } from './cgroup-parents.ts';
 import type { Container } from './container.ts';
 import type { ExecSession } from './exec/session.ts';
-import type { BridgePort, ContainerEvents, IdPool, ImageSource } from './ports.ts';
+import type { AppArmorPort, BridgePort, ContainerEvents, IdPool, ImageSource } from './ports.ts';
 import type { ContainerRecord } from './record.ts';
 import type { ContainerStore } from './store.ts';
 
@@ -37,6 +37,7 @@ export interface ContainersContext {
   readonly dataDir: string;
   /** <exec root>/containers */
   readonly runDir: string;
+  readonly appArmor: AppArmorPort;
   /** The daemon's own bounding set: no container can get more. */
   readonly capBounding: bigint;
   /** Findings from this severity on refuse a create. */

@@ -14,6 +14,7 @@ import { hostId } from '../runtime/plan/namespaces.ts';
 import { resolveCapabilities } from '../security/capabilities.ts';
 import { auditWarnings } from './audit.ts';
 import { checkBinds } from './binds.ts';
+import { confinementWarnings } from './confinement.ts';
 import { Container } from './container.ts';
 import { type ContainersContext, containerDir } from './context.ts';
 import { explainFullDisk } from './disk-full.ts';
@@ -133,6 +134,7 @@ export async function createContainer(
     usernsRemap: context.idMap !== null || context.autoIds !== null,
   });
   warnings.push(...checkBinds(record.hostConfig), ...enforcementWarnings(context, record.hostConfig));
+  warnings.push(...confinementWarnings(context, record.hostConfig));
   const { StopSignal } = record.config;
   if (StopSignal !== undefined && StopSignal !== '') parseSignal(StopSignal);
   unhealthyAction(record.hostConfig);

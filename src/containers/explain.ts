@@ -4,6 +4,7 @@ import { explainContainer, type IdFacts, type KernelFacts, readKernelFacts, read
 import type { Spec } from '../oci/runtime-spec.ts';
 import { PlanError } from '../runtime/executor.ts';
 import { compileLinkAddressPlan } from '../runtime/plan/link-address.ts';
+import { securityModules } from '../platform/security-modules.ts';
 import type { Container } from './container.ts';
 import { type ContainersContext, cgroupPath } from './context.ts';
 import { strangersWithIds } from './id-map.ts';
@@ -21,6 +22,7 @@ export async function explainOne(context: ContainersContext, container: Containe
     pid: state.pid === 0 ? null : state.pid,
     spec,
     plan,
+    modules: securityModules(),
     kernel: await kernelFacts(context, container, spec),
     network:
       endpoint === null

@@ -5,6 +5,7 @@ import type { IdMapping } from '../oci/runtime-spec.ts';
 import { bindRequests } from '../oci/spec/binds.ts';
 import type { IdMap } from '../oci/spec/namespaces.ts';
 import { DEFAULT_MASKED_PATHS, DEFAULT_READONLY_PATHS } from '../oci/spec/paths.ts';
+import { appArmorProfileOf } from './confinement.ts';
 import type { Container } from './container.ts';
 import { type ContainersContext, logPath } from './context.ts';
 import { engineFilesDir } from './files.ts';
@@ -33,7 +34,7 @@ export function inspectContainer(context: ContainersContext, container: Containe
     Platform: 'linux',
     MountLabel: '',
     ProcessLabel: '',
-    AppArmorProfile: '',
+    AppArmorProfile: appArmorProfileOf(record.hostConfig, context.appArmor),
     ExecIDs: execIds(context, record.id),
     HostConfig: hostConfigJson(record),
     GraphDriver: { Name: 'overlay2', Data: { UpperDir: context.snapshots.upperDir(record.id) } },

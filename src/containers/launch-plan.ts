@@ -12,6 +12,7 @@ import { compileStartPlan, type NetworkBatches } from '../runtime/plan/compile.t
 import { MONITOR_FLAGS, type Plan } from '../runtime/plan/table.ts';
 import { compileSeccomp, DEFAULT_PROFILE, parseProfile, type SeccompProgram } from '../security/seccomp/index.ts';
 import { bindMounts } from './binds.ts';
+import { appArmorProfileOf } from './confinement.ts';
 import type { Container } from './container.ts';
 import { type ContainersContext, cgroupPath, logPath, stateDir } from './context.ts';
 import { givenDevices } from './devices.ts';
@@ -70,6 +71,7 @@ export function specOf(context: ContainersContext, record: ContainerRecord): Spe
     maskedHostPaths: throttlePaths,
     blockDevice: blockDeviceNumber,
     ipv4Link: hasIpv6 && networkMode(record) === 'bridge' ? 'eth0' : undefined,
+    apparmorProfile: appArmorProfileOf(hostConfig, context.appArmor),
     joined: joinedContainers(context, record),
     idMap: record.idMap ?? null,
   });
@@ -94,6 +96,7 @@ export function buildStart(
     cgroups: context.cgroups,
     network: networkBatches(context, record),
     ...(container.consoleSize === null ? {} : { consoleSize: container.consoleSize }),
+    appArmorFile: context.appArmor.execFile,
     init: hostConfig.Init === true,
     seccomp: seccompFor(spec.process?.capabilities?.bounding ?? [], hostConfig),
   });

@@ -42,6 +42,17 @@ export interface IdPool {
   allocate(size: number, taken: readonly IdMap[], options: { reserve: boolean }): IdMap;
 }
 
+/** AppArmor, as the daemon found it at its start. */
+export interface AppArmorPort {
+  readonly enabled: boolean;
+  /** Has the kernel isle's default profile? */
+  readonly hasDefault: boolean;
+  /** Below /proc/self: takes the profile of the next program. */
+  readonly execFile: string;
+  /** Loads the default profile again, which something may have removed. Rejects with EngineError. */
+  loadDefault(): Promise<void>;
+}
+
 export interface ContainerEvents {
   publish(action: string, id: string, attributes: Record<string, string>): void;
 }

@@ -36,6 +36,16 @@ describe('startFailure', () => {
     assert.equal(exitCode, 128);
   });
 
+  it('names the AppArmor profile that the kernel does not have', () => {
+    const data = new TextEncoder().encode('exec mine');
+    const write = op('child', 'lsm', 'writeSelf', { path: 'attr/apparmor/exec', data });
+    const thrown = new PlanError({ ops: [write] }, { opIndex: 0, errno: ENOENT, detail: '' });
+    const { error, exitCode } = startFailure(containerRecord(), thrown);
+    assert.match(error.message, /^cannot start container web: unable to apply apparmor profile: .* no profile "mine"/);
+    assert.match(error.hint ?? '', /apparmor_parser/);
+    assert.equal(exitCode, 128);
+  });
+
   it('keeps the kind of every other error and says which container', () => {
     const thrown = new EngineError('Unavailable', 'no free address in 10.0.0.0/30');
     const { error } = startFailure(containerRecord(), thrown);

@@ -4,6 +4,7 @@ import { EngineError, toEngineError } from '../errors.ts';
 import { LAUNCHER_GONE, type Started } from '../runtime/executor.ts';
 import { connectMonitor } from '../runtime/monitor.ts';
 import { createSources } from './binds.ts';
+import { startPlan } from './confinement.ts';
 import type { Container } from './container.ts';
 import { type ContainersContext, monitorSocket, stateDir } from './context.ts';
 import { explainFullDisk } from './disk-full.ts';
@@ -60,7 +61,7 @@ async function launch(context: ContainersContext, container: Container): Promise
   createSources(record);
   const { plan } = buildStart(context, container, waitAttach);
   await context.cgroupParents.prepare(context, record);
-  const started = await context.launcher.start(plan);
+  const started = await startPlan(context, plan);
   try {
     await takeOver(context, container, started);
   } catch (thrown) {

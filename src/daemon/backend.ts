@@ -6,6 +6,7 @@ import { EngineError } from '../errors.ts';
 import type { ImageService } from '../images/service.ts';
 import type { BridgeNetwork } from '../networks/drivers/bridge.ts';
 import type { CgroupBackend } from '../runtime/cgroups/index.ts';
+import type { AppArmor } from './apparmor.ts';
 import type { DaemonConfig } from './config.ts';
 import type { EventBus } from './events.ts';
 import { infoJson, versionJson } from './system.ts';
@@ -17,6 +18,7 @@ export interface BackendParts {
   bridge: BridgeNetwork;
   engineId: string;
   cgroups: CgroupBackend;
+  appArmor: AppArmor;
 }
 
 export function createBackend(parts: BackendParts): Backend {
@@ -40,7 +42,7 @@ function systemBackend(parts: BackendParts): SystemBackend {
       const imageList = await images.list({ all: true, digests: false, sharedSize: false, filters: new Map() });
       const paused = all.filter((container) => container.paused).length;
       const counts = { running: running - paused, paused, stopped: all.length - running, images: imageList.length };
-      return infoJson(parts.config, parts.engineId, counts, parts.cgroups.layout.version);
+      return infoJson({ ...parts, counts, cgroupVersion: parts.cgroups.layout.version });
     },
     events: (options, signal) => parts.events.subscribe(options, signal),
   };

@@ -22,6 +22,7 @@ import { type CgroupBackend, createCgroupBackend, readCgroupLayout } from '../ru
 import { Launcher } from '../runtime/executor.ts';
 import { removeTreesPlan } from '../runtime/plan/compile.ts';
 import { SnapshotStore } from '../snapshots/store.ts';
+import { type AppArmor, openAppArmor } from './apparmor.ts';
 import { createBackend } from './backend.ts';
 import type { DaemonConfig } from './config.ts';
 import { EventBus } from './events.ts';
@@ -67,6 +68,8 @@ async function startParts(config: DaemonConfig, log: DaemonLog): Promise<Running
     reserve.refill();
   });
   const store = openContainerStore(databasePath, reserve, log, started);
+  // Compiling a profile takes a while: the rest is made meanwhile.
+  const openingAppArmor = openAppArmor(log);
   const islet = join(config.programDir, 'islet');
   const launcher = await startLauncher(config, log, islet);
   started.defer(() => launcher.close());
@@ -75,22 +78,19 @@ async function startParts(config: DaemonConfig, log: DaemonLog): Promise<Running
   const cgroups = createCgroupBackend(readCgroupLayout(config.cgroupParent));
   const bridge = await BridgeNetwork.open({ name: config.bridge, bip: config.bip, launcher, database });
   const events = new EventBus();
-  const parts = {
-    config,
-    log,
-    database,
-    reserve,
-    launcher,
-    cgroups,
-    bridge,
-    events,
-    containersDir,
-    runDir,
-    islet,
-    store,
-  };
+  const appArmor = await openingAppArmor;
+  const stores = { database, reserve, containersDir, runDir, islet, store };
+  const parts = { config, log, ...stores, launcher, cgroups, bridge, events, appArmor };
   const containers = await openContainers(parts);
-  const backend = createBackend({ config, containers, events, bridge, engineId: engineId(database), cgroups });
+  const backend = createBackend({
+    config,
+    containers,
+    events,
+    bridge,
+    engineId: engineId(database),
+    cgroups,
+    appArmor,
+  });
   const server = createApiServer(backend, {
     version: ENGINE_VERSION,
     report: (err, request) => log.error({ err, request }, 'a request failed'),
@@ -169,6 +169,7 @@ interface Parts {
   cgroups: CgroupBackend;
   bridge: BridgeNetwork;
   events: EventBus;
+  appArmor: AppArmor;
   containersDir: string;
   runDir: string;
   islet: string;
@@ -218,6 +219,7 @@ async function openContainers(parts: Parts): Promise<{ containers: ContainerServ
     log,
     dataDir: parts.containersDir,
     runDir: parts.runDir,
+    appArmor: parts.appArmor,
     capBounding: ownBoundingSet(),
     auditRefuse: config.auditRefuse,
     idMap: readIdMap(config.usernsRemap),

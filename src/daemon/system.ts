@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { arch, cpus, hostname, release, totalmem } from 'node:os';
 import type { JsonObject } from '../api/backend.ts';
 import { API_VERSION, MIN_API_VERSION } from '../api/versions.ts';
+import type { AppArmor } from './apparmor.ts';
 import type { DaemonConfig } from './config.ts';
 
 export const ENGINE_VERSION = '0.1.0';
@@ -50,7 +51,26 @@ export interface Counts {
   images: number;
 }
 
-export function infoJson(config: DaemonConfig, engineId: string, counts: Counts, cgroupVersion: 1 | 2): JsonObject {
+interface EngineFacts {
+  config: DaemonConfig;
+  engineId: string;
+  counts: Counts;
+  cgroupVersion: 1 | 2;
+  appArmor: AppArmor;
+}
+
+/** As dockerd lists them; AppArmor only where containers get a profile. */
+function securityOptions({ config, appArmor }: EngineFacts): string[] {
+  return [
+    ...(appArmor.hasDefault ? ['name=apparmor'] : []),
+    'name=seccomp,profile=builtin',
+    'name=cgroupns',
+    ...(config.usernsRemap === undefined ? [] : ['name=userns']),
+  ];
+}
+
+export function infoJson(facts: EngineFacts): JsonObject {
+  const { config, engineId, counts, cgroupVersion, appArmor } = facts;
   return {
     ID: engineId,
     Containers: counts.running + counts.paused + counts.stopped,
@@ -109,12 +129,8 @@ export function infoJson(config: DaemonConfig, engineId: string, counts: Counts,
     LiveRestoreEnabled: true,
     Isolation: '',
     InitBinary: '',
-    SecurityOptions: [
-      'name=seccomp,profile=builtin',
-      'name=cgroupns',
-      ...(config.usernsRemap === undefined ? [] : ['name=userns']),
-    ],
-    Warnings: null,
+    SecurityOptions: securityOptions(facts),
+    Warnings: appArmor.problem === null ? null : [`WARNING: ${appArmor.problem}`],
   };
 }
 

@@ -46,7 +46,19 @@ describe('explaining a running container', () => {
   it('goes through the layers from what is seen to how much is used', () => {
     assert.deepEqual(
       explanation.layers.map((layer) => layer.name),
-      ['namespaces', 'rootfs', 'mounts', 'devices', 'user', 'capabilities', 'seccomp', 'cgroups', 'network', 'process'],
+      [
+        'namespaces',
+        'rootfs',
+        'mounts',
+        'devices',
+        'user',
+        'capabilities',
+        'seccomp',
+        'lsm',
+        'cgroups',
+        'network',
+        'process',
+      ],
     );
     for (const layer of explanation.layers) assert.ok(layer.summary.length > 40, layer.name);
     for (const fact of factsOf(explanation)) assert.ok(fact.why.length > 10, `${fact.what} has no reason`);

@@ -4,6 +4,7 @@ import { describeOp } from '../runtime/plan/describe.ts';
 import { capabilitiesLayer } from './layers/capabilities.ts';
 import { cgroupsLayer } from './layers/cgroups.ts';
 import { devicesLayer } from './layers/devices.ts';
+import { lsmLayer } from './layers/lsm.ts';
 import { mountsLayer } from './layers/mounts.ts';
 import { namespacesLayer } from './layers/namespaces.ts';
 import { networkLayer } from './layers/network.ts';
@@ -22,6 +23,7 @@ const LAYERS = [
   userLayer,
   capabilitiesLayer,
   seccompLayer,
+  lsmLayer,
   cgroupsLayer,
   networkLayer,
   processLayer,

@@ -49,6 +49,12 @@ async function masterOf(link: string | undefined): Promise<KernelText> {
   return { path, text: target === null ? null : basename(target) };
 }
 
+/** AppArmor has a file of its own where several modules may label processes (Linux 5.8). */
+async function labelOf(pid: number): Promise<KernelText> {
+  const appArmor = await readKernelText(`/proc/${pid}/attr/apparmor/current`);
+  return appArmor.text === null ? readKernelText(`/proc/${pid}/attr/current`) : appArmor;
+}
+
 export interface KernelQuestions {
   /** linux.maskedPaths and linux.readonlyPaths of the spec: whether this kernel has them at all */
   readonly kernelPaths?: readonly string[] | undefined;
@@ -90,7 +96,7 @@ export async function readKernelFacts(
       at('cgroup'),
       at('cmdline'),
       at('oom_score_adj'),
-      at('attr/current'),
+      labelOf(pid),
     ]);
   const [fibTrie, route, interfaces, inet6] = await Promise.all([
     at('net/fib_trie'),

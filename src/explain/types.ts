@@ -80,6 +80,8 @@ export interface ContainerExplainInput {
   readonly pid: number | null;
   readonly spec: Spec;
   readonly plan: Plan;
+  /** active security modules of the host, such as "apparmor" */
+  readonly modules: readonly string[];
   /** null when it does not run */
   readonly kernel: KernelFacts | null;
   readonly network: NetworkFacts | null;

@@ -120,9 +120,31 @@ describe('explaining other kinds of containers', () => {
     assert.equal(devices?.holds, false);
   });
 
-  it('shows the label of a security module where there is one', () => {
-    const label = { path: '/proc/4711/attr/current', text: 'docker-default (enforce)\n' };
-    const fact = layer({ ...CONTAINER, kernel: { ...RUNNING, label } }, 'process').facts.at(-1);
-    assert.deepEqual([fact?.what, fact?.enforced], ['security label', 'docker-default (enforce)']);
+  const profiles: [what: string, asked: string | undefined, label: string, holds: boolean | null][] = [
+    ['the profile that was asked for', 'mine', 'mine (enforce)\n', true],
+    ['a child of that profile', 'mine', 'mine//sub (enforce)\n', true],
+    ['one that only complains', 'mine', 'mine (complain)\n', null],
+    ['another profile', 'mine', 'other (enforce)\n', false],
+    ['none although one was asked for', 'mine', 'unconfined\n', false],
+    ['none, as asked for', 'unconfined', 'unconfined\n', true],
+    ['none, as the host has no profile to give', undefined, 'unconfined\n', true],
+  ];
+  for (const [what, asked, text, holds] of profiles) {
+    it(`tells whether AppArmor confines it: ${what}`, () => {
+      const label = { path: '/proc/4711/attr/apparmor/current', text };
+      const process = { ...(CONTAINER.spec.process ?? assert.fail()), apparmorProfile: asked };
+      const input = { ...CONTAINER, spec: { ...CONTAINER.spec, process }, kernel: { ...RUNNING, label } };
+      const [fact] = layer(input as ContainerExplainInput, 'lsm').facts;
+      assert.deepEqual(
+        [fact?.what, fact?.asked, fact?.enforced, fact?.holds],
+        ['AppArmor profile', asked ?? 'none', text.trim(), holds],
+      );
+    });
+  }
+
+  it('claims nothing of AppArmor on a host without it', () => {
+    const label = { path: '/proc/4711/attr/current', text: null };
+    const [fact] = layer({ ...CONTAINER, modules: ['landlock'], kernel: { ...RUNNING, label } }, 'lsm').facts;
+    assert.deepEqual([fact?.asked, fact?.enforced, fact?.holds], ['none', null, null]);
   });
 });

@@ -2,9 +2,10 @@
 import { fstatSync, realpathSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { EngineError } from '../errors.ts';
+import type { Process } from '../oci/runtime-spec.ts';
 import { cgroupsPath } from './cgroups-path.ts';
 import { loadConfig } from './config/load.ts';
-import type { OciConfig, OciProcess } from './config/types.ts';
+import type { OciConfig } from './config/types.ts';
 import type { RuntimeContext } from './context.ts';
 import { compileFilter } from './filter.ts';
 import type { IsletCall } from './islet.ts';
@@ -36,10 +37,10 @@ export interface Prepared {
   call: IsletCall;
 }
 
-type Runnable = OciConfig & { process: OciProcess };
+type Runnable = OciConfig & { process: Process };
 
 /** systemd's socket activation hands descriptors from 3 up over; the container's program is the one to take them. */
-function preservedFds(request: CreateRequest, process: OciProcess): number {
+function preservedFds(request: CreateRequest, process: Process): number {
   const listen = Number(globalThis.process.env['LISTEN_FDS'] ?? 0) || 0;
   if (listen > 0) process.env.push(`LISTEN_FDS=${listen}`, 'LISTEN_PID=1');
   const count = request.preserveFds + listen;
@@ -53,7 +54,7 @@ function preservedFds(request: CreateRequest, process: OciProcess): number {
   return count;
 }
 
-function checkTerminal({ foreground, consoleSocket }: CreateRequest, process: OciProcess): void {
+function checkTerminal({ foreground, consoleSocket }: CreateRequest, process: Process): void {
   if (process.terminal === true && consoleSocket === undefined && !foreground) {
     throw new EngineError('InvalidParameter', 'a terminal needs --console-socket: nobody would hold its other side', {
       hint: 'give --console-socket, or run in the foreground',

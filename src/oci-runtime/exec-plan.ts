@@ -1,19 +1,28 @@
 /** `isle-runtime exec` as a plan: without a monitor, the terminal goes to a console socket. */
+import type { Process } from '../oci/runtime-spec.ts';
+import { appArmorExecFile } from '../platform/apparmor.ts';
 import type { CgroupBackend } from '../runtime/cgroups/index.ts';
 import { compileExecPlan } from '../runtime/plan/exec.ts';
 import { op } from '../runtime/plan/op.ts';
 import type { Plan } from '../runtime/plan/table.ts';
 import type { SeccompProgram } from '../security/seccomp/index.ts';
-import type { OciProcess } from './config/types.ts';
-import { findProgramOp, labelOps } from './plan.ts';
+import { findProgramOp } from './plan.ts';
 import type { SavedState } from './state.ts';
 
 export interface ExecPlanInput {
   state: SavedState;
-  process: OciProcess;
+  process: Process;
   cgroups: CgroupBackend;
   seccomp: SeccompProgram | null;
   consoleSocket: string | undefined;
+}
+
+/** As runc: what the process says, or else what the container's first one has. */
+function labelsOf(process: Process, container: Process): Pick<Process, 'apparmorProfile' | 'selinuxLabel'> {
+  return {
+    apparmorProfile: process.apparmorProfile || container.apparmorProfile || '',
+    selinuxLabel: process.selinuxLabel || container.selinuxLabel || '',
+  };
 }
 
 export function compileExec({ state, process, cgroups, seccomp, consoleSocket }: ExecPlanInput): Plan {
@@ -21,12 +30,16 @@ export function compileExec({ state, process, cgroups, seccomp, consoleSocket }:
     joined: { pid: state.pid, startTicks: BigInt(state.startTicks) },
     namespaces: state.namespaces,
     id: state.id,
-    process: { ...process, oomScoreAdj: process.oomScoreAdj ?? state.process.oomScoreAdj ?? 0 },
+    process: {
+      ...process,
+      ...labelsOf(process, state.process),
+      oomScoreAdj: process.oomScoreAdj ?? state.process.oomScoreAdj ?? 0,
+    },
     cgroups,
     cgroupsPath: state.cgroupsPath,
     seccomp,
     setup: consoleSocket === undefined ? [] : [op('setup', 'terminal', 'consoleSocket', { path: consoleSocket })],
-    labels: labelOps(process),
+    appArmorFile: appArmorExecFile(),
     joinedOps: [
       ...(process.terminal === true ? [] : [op('child', 'process', 'ownStdio', { uid: process.user.uid })]),
       op('child', 'start', 'outlive', {}),

@@ -6,8 +6,8 @@ import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } f
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { fnv1a } from '../runtime/encode.ts';
+import type { Process } from '../oci/runtime-spec.ts';
 import type { SeccompProgram } from '../security/seccomp/index.ts';
-import type { OciProcess } from './config/types.ts';
 import { readIfThere } from './plan.ts';
 
 interface Entry {
@@ -45,7 +45,7 @@ function keep(directory: string, path: string, made: string, { filter, flags, wa
 export async function compileFilter(
   root: string,
   profile: string | null,
-  { capabilities }: OciProcess,
+  { capabilities }: Process,
 ): Promise<SeccompProgram | null> {
   if (profile === null) return null;
   const caps = capabilities?.bounding ?? [];

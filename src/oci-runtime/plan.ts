@@ -1,22 +1,23 @@
 /** A bundle's configuration as a plan: the plan compiler's, with what a container without a monitor has instead. */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { EngineError } from '../errors.ts';
 import { loopbackUp } from '../networks/netlink/index.ts';
-import type { Device, Spec } from '../oci/runtime-spec.ts';
+import type { Device, Process, Spec } from '../oci/runtime-spec.ts';
 import { DEFAULT_DEVICES } from '../oci/spec/devices.ts';
+import { appArmorExecFile } from '../platform/apparmor.ts';
 import type { CgroupBackend } from '../runtime/cgroups/index.ts';
 import { compileStartPlan, type NetworkBatches, type UnmonitoredParts } from '../runtime/plan/compile.ts';
-import { op, text } from '../runtime/plan/op.ts';
+import { op } from '../runtime/plan/op.ts';
 import { searchPath } from '../runtime/plan/process.ts';
 import type { Plan, PlanOp } from '../runtime/plan/table.ts';
 import type { SeccompProgram } from '../security/seccomp/index.ts';
-import type { Hooks, OciConfig, OciProcess } from './config/types.ts';
+import type { Hooks, OciConfig } from './config/types.ts';
 import { withDefaultRules } from './device-rules.ts';
 import { hookOps } from './hooks.ts';
 import { type OciState, OCI_VERSION } from './state.ts';
 
 export interface ContainerPlanInput {
-  config: OciConfig & { process: OciProcess };
+  config: OciConfig & { process: Process };
   id: string;
   bundle: string;
   rootDirectory: string;
@@ -34,17 +35,7 @@ function withDefaultDevices(devices: readonly Device[]): Device[] {
   return [...devices, ...DEFAULT_DEVICES.filter(({ path }) => !named.has(path))];
 }
 
-/** `exec` of the next program is confined: it takes effect with execve. */
-export function labelOps({ apparmorProfile, selinuxLabel }: OciProcess): PlanOp[] {
-  if (apparmorProfile) {
-    const path = existsSync('/proc/self/attr/apparmor/exec') ? 'attr/apparmor/exec' : 'attr/exec';
-    return [op('child', 'lsm', 'writeSelf', { path, data: text(`exec ${apparmorProfile}`) })];
-  }
-  if (selinuxLabel) return [op('child', 'lsm', 'writeSelf', { path: 'attr/exec', data: text(selinuxLabel) })];
-  return [];
-}
-
-export function findProgramOp(process: OciProcess): PlanOp {
+export function findProgramOp(process: Process): PlanOp {
   const [name = ''] = process.args;
   return op('child', 'process', 'findProgram', { name, searchPath: searchPath(process.env) });
 }
@@ -73,7 +64,6 @@ function unmonitored(input: ContainerPlanInput): UnmonitoredParts {
     mounted: any ? [op('child', 'hooks', 'notifyParent', {})] : [],
     beforePivot: [
       ...inside,
-      ...labelOps(process),
       ...(process.terminal === true ? [] : [op('child', 'process', 'ownStdio', { uid: process.user.uid })]),
     ],
     afterPivot: [op('child', 'start', 'outlive', {})],
@@ -116,6 +106,7 @@ export function compileContainer(input: ContainerPlanInput): Plan {
     cgroups: input.cgroups,
     network: network(spec),
     seccomp: input.seccomp,
+    appArmorFile: appArmorExecFile(),
     unmonitored: unmonitored(input),
   });
 }

@@ -5,9 +5,9 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError } from '../errors.ts';
-import type { LinuxResources, NamespaceType } from '../oci/runtime-spec.ts';
+import type { LinuxResources, NamespaceType, Process } from '../oci/runtime-spec.ts';
 import { type CgroupBackend, createCgroupBackend, readCgroupLayout } from '../runtime/cgroups/index.ts';
-import type { Hooks, OciProcess } from './config/types.ts';
+import type { Hooks } from './config/types.ts';
 
 export const OCI_VERSION = '1.2.0';
 
@@ -27,7 +27,7 @@ export interface SavedState {
   cgroupsPath: string;
   /** The container's own and joined ones: what `exec` has to enter. */
   namespaces: NamespaceType[];
-  process: OciProcess;
+  process: Process;
   resources: LinuxResources;
   /** null: no filter; else the flags that go with the file seccomp.bpf. */
   seccompFlags: string | null;

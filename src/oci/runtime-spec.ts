@@ -29,6 +29,9 @@ export interface Process {
   capabilities?: Capabilities;
   rlimits?: Rlimit[];
   noNewPrivileges?: boolean;
+  /** A profile that the kernel has, or `unconfined`. */
+  apparmorProfile?: string;
+  selinuxLabel?: string;
   /** -1000 to 1000 */
   oomScoreAdj?: number;
 }

@@ -218,7 +218,7 @@ describe('what later versions bring', () => {
     ['HostConfig.Runtime', { HostConfig: { Runtime: 'kata' } }],
     ['HostConfig.LogConfig.Type', { HostConfig: { LogConfig: { Type: 'syslog' } } }],
     ['HostConfig.LogConfig.Config', { HostConfig: { LogConfig: { Type: '', Config: { 'max-size': '1m' } } } }],
-    ['HostConfig.SecurityOpt', { HostConfig: { SecurityOpt: ['apparmor=mine'] } }],
+    ['HostConfig.SecurityOpt', { HostConfig: { SecurityOpt: ['systempaths=unconfined'] } }],
   ];
   for (const [field, request] of refused) {
     it(`refuses ${field} by name, with a way out`, () => {

@@ -45,8 +45,20 @@ function objectOf(op: PlanOp): string {
   return op.op === 'exec' ? (op.args.argv[0] ?? '') : '';
 }
 
+const ENOENT = 2;
+const LOAD_PROFILE = 'load it with "apparmor_parser --replace FILE", or ask for no profile';
+
+/** The AppArmor profile that the kernel was asked for and does not have; null: the failure is another one. */
+function missingProfile(op: PlanOp | undefined, errno: number): string | null {
+  if (op?.op !== 'writeSelf' || errno !== ENOENT) return null;
+  return new TextDecoder().decode(op.args.data).replace(/^exec /, '');
+}
+
 function messageOf(op: PlanOp | undefined, path: string, failure: PlanFailure): string {
   const reason = errnoText(failure.errno);
+  const profile = missingProfile(op, failure.errno);
+  // As runc begins: it is what people look for.
+  if (profile !== null) return `unable to apply apparmor profile: the kernel has no profile "${profile}": ${reason}`;
   const detail = failure.detail === '' || failure.detail === path ? '' : `: ${failure.detail}`;
   if (op === undefined) return `cannot start the container: ${failure.detail || 'the plan was refused'}: ${reason}`;
   return `cannot ${describeOp(op)}: ${reason}${detail}`;
@@ -62,12 +74,16 @@ export class PlanError extends EngineError {
   readonly errno: string;
   readonly opIndex: number;
   readonly detail: string;
+  /** The AppArmor profile that the kernel does not have, if it failed for that. */
+  readonly missingProfile: string | null;
 
   constructor(plan: Plan, failure: PlanFailure) {
     const op = failure.opIndex < 0 ? undefined : plan.ops[failure.opIndex];
     const path = op === undefined ? '' : objectOf(op);
     const errno = errnoName(failure.errno);
-    super('System', messageOf(op, path, failure), { code: errno });
+    const profile = missingProfile(op, failure.errno);
+    const hint = profile === null ? undefined : LOAD_PROFILE;
+    super('System', messageOf(op, path, failure), { code: errno, hint });
     this.name = 'PlanError';
     this.step = op?.step ?? '';
     this.operation = op?.op ?? '';
@@ -75,5 +91,6 @@ export class PlanError extends EngineError {
     this.errno = errno;
     this.opIndex = failure.opIndex;
     this.detail = failure.detail;
+    this.missingProfile = profile;
   }
 }

@@ -8,6 +8,7 @@ import { MONITOR_FLAGS, type Plan } from '../../runtime/plan/table.ts';
 import { compileExecPlan, compileReadInPlan, type JoinedProcess } from '../../runtime/plan/exec.ts';
 import { hostId } from '../../runtime/plan/namespaces.ts';
 import { op } from '../../runtime/plan/op.ts';
+import { appArmorProfileOf } from '../confinement.ts';
 import type { Container } from '../container.ts';
 import { type ContainersContext, cgroupPath, stateDir } from '../context.ts';
 import { seccompFor, specOf } from '../launch-plan.ts';
@@ -83,7 +84,8 @@ export async function buildExec(context: ContainersContext, session: ExecSession
     joined,
     namespaces: (spec.linux?.namespaces ?? []).map(({ type }) => type),
     id: record.id,
-    process: { ...given, ...size },
+    // As in Docker, `--privileged` takes no security module off.
+    process: { ...given, ...size, apparmorProfile: appArmorProfileOf(record.hostConfig, context.appArmor) },
     cgroups: context.cgroups,
     cgroupsPath: cgroupPath(context, record),
     seccomp: seccompFor(own, record.hostConfig),
@@ -103,7 +105,7 @@ export async function buildExec(context: ContainersContext, session: ExecSession
           ]
         : []),
     ],
-    labels: [],
+    appArmorFile: context.appArmor.execFile,
     joinedOps: [],
     beforeExec: [],
   });

@@ -5,6 +5,7 @@ import { EngineError } from '../../errors.ts';
 import type { ExecConfig } from '../../oci/container-config.ts';
 import { connectMonitor, type MonitorConnection, readExitRecord } from '../../runtime/monitor.ts';
 import type { LiveAttachment } from '../attachment.ts';
+import { startPlan } from '../confinement.ts';
 import type { Container } from '../container.ts';
 import { type ContainersContext, stateDir } from '../context.ts';
 import { isRestarting } from '../pause.ts';
@@ -75,7 +76,7 @@ async function launch(
 ): Promise<void> {
   const plan = await buildExec(context, session, { directory, waitAttach: attachment !== null, size });
   checkCanExec(session.container);
-  const started = await context.launcher.start(plan);
+  const started = await startPlan(context, plan);
   const socket = join(directory, 'monitor.sock');
   const monitor = await connectMonitor(socket, EVENTS_ONLY);
   session.run(started.pid, monitor);

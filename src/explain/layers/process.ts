@@ -34,7 +34,6 @@ function rlimitFact({ type, soft, hard }: Rlimit, kernel: KernelFacts | null): F
 export function processLayer({ spec, kernel }: LayerInput): ExplainLayer {
   const { args = [], cwd = '/', oomScoreAdj = 0, rlimits = [] } = spec.process ?? {};
   const score = kernel && said(kernel.oomScoreAdj, (text) => text.trim());
-  const label = kernel && said(kernel.label, (text) => text.replace(/\0$/, '').trim());
   return {
     name: 'process',
     title: 'Process: what runs',
@@ -54,16 +53,6 @@ export function processLayer({ spec, kernel }: LayerInput): ExplainLayer {
         kernel && same(String(oomScoreAdj), score, kernel.oomScoreAdj.path),
         'When the whole host runs out of memory, processes with a higher number are killed first.',
       ),
-      ...(kernel === null || label === null || label === ''
-        ? []
-        : [
-            fact(
-              'security label',
-              'none',
-              { text: label, source: kernel.label.path, holds: null },
-              'What AppArmor or SELinux calls this process.',
-            ),
-          ]),
     ],
   };
 }

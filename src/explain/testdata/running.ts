@@ -115,7 +115,7 @@ export const RUNNING: KernelFacts = {
   cgroup: text('cgroup', CGROUP),
   cmdline: text('cmdline', 'sleep\0infinity\0'),
   oomScoreAdj: text('oom_score_adj', '0\n'),
-  label: text('attr/current', null),
+  label: text('attr/apparmor/current', 'isle-default (enforce)\n'),
   cgroupFiles: {
     memoryLimit: limit('memory', 'memory.limit_in_bytes', '67108864'),
     memorySwapLimit: limit('memory', 'memory.memsw.limit_in_bytes', '134217728'),
@@ -154,6 +154,7 @@ const SPEC: Spec = {
     cwd: '/',
     capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
     rlimits: [{ type: 'RLIMIT_NOFILE', soft: 1024, hard: 4096 }],
+    apparmorProfile: 'isle-default',
     oomScoreAdj: 0,
   },
   mounts: [
@@ -217,6 +218,7 @@ export const CONTAINER: ContainerExplainInput = {
   pid: PID,
   spec: SPEC,
   plan: PLAN,
+  modules: ['capability', 'apparmor'],
   kernel: RUNNING,
   network: {
     ip: '172.17.0.2',

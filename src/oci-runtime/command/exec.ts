@@ -1,11 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError, toEngineError } from '../../errors.ts';
+import type { Process } from '../../oci/runtime-spec.ts';
 import type { SeccompProgram } from '../../security/seccomp/index.ts';
 import { parseJson } from '../config/load.ts';
 import { checkProcess } from '../config/process.ts';
 import { processShape } from '../config/shape.ts';
-import type { OciProcess } from '../config/types.ts';
 import type { Command, RuntimeContext } from '../context.ts';
 import { runtimeMessage } from '../errors.ts';
 import { compileExec } from '../exec-plan.ts';
@@ -45,7 +45,7 @@ function parseUser(given: string): { uid: number; gid: number } {
   return { uid: Number(match[1]), gid: Number(match[2] ?? 0) };
 }
 
-function withCapabilities(process: OciProcess, added: readonly string[]): OciProcess['capabilities'] {
+function withCapabilities(process: Process, added: readonly string[]): Process['capabilities'] {
   if (added.length === 0) return process.capabilities;
   const names = added.map((name) => (name.startsWith('CAP_') ? name : `CAP_${name}`));
   const { bounding = [], effective = [], permitted = [], ambient = [] } = process.capabilities ?? {};
@@ -60,7 +60,7 @@ function withCapabilities(process: OciProcess, added: readonly string[]): OciPro
 }
 
 /** The container's own process, changed by the flags. */
-function fromFlags(flags: ParsedFlags, container: OciProcess, args: string[]): OciProcess {
+function fromFlags(flags: ParsedFlags, container: Process, args: string[]): Process {
   const user = flags.text('user');
   const gids = flags.list('additional-gids').map(Number);
   const [cwd, apparmor, label] = [flags.text('cwd'), flags.text('apparmor'), flags.text('process-label')];
@@ -83,12 +83,12 @@ function fromFlags(flags: ParsedFlags, container: OciProcess, args: string[]): O
   };
 }
 
-function processOf(context: RuntimeContext, flags: ParsedFlags, state: SavedState, args: string[]): OciProcess {
+function processOf(context: RuntimeContext, flags: ParsedFlags, state: SavedState, args: string[]): Process {
   const path = flags.text('process');
   const given =
     path === undefined
       ? fromFlags(flags, state.process, args)
-      : (parseJson(readFileSync(path, 'utf8'), path) as OciProcess);
+      : (parseJson(readFileSync(path, 'utf8'), path) as Process);
   const at = path === undefined ? 'process' : `${path}: process`;
   if (path === undefined && args.length === 0)
     throw new EngineError('InvalidParameter', 'a program to execute is needed');

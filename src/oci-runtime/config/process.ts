@@ -1,10 +1,10 @@
 /** `process` of config.json, and of `exec --process`. */
-import { existsSync, readFileSync } from 'node:fs';
-import type { Capabilities } from '../../oci/runtime-spec.ts';
+import { readFileSync } from 'node:fs';
+import type { Capabilities, Process } from '../../oci/runtime-spec.ts';
+import { securityModules } from '../../platform/security-modules.ts';
 import { RLIMITS } from '../../runtime/plan/constants.ts';
 import { capabilityNames, parseMask } from '../../security/capabilities.ts';
 import { refuse } from './schema.ts';
-import type { OciProcess } from './types.ts';
 
 const UNSUPPORTED = ['scheduler', 'ioPriority', 'execCPUAffinity'] as const;
 
@@ -37,7 +37,7 @@ function checkCapabilities(capabilities: Capabilities, at: string, warnings: str
 }
 
 /** Changes the process in place; fields that Go's decoder would fill with zeros are filled. */
-export function checkProcess(process: OciProcess, at: string, warnings: string[]): void {
+export function checkProcess(process: Process, at: string, warnings: string[]): void {
   for (const name of UNSUPPORTED) {
     if ((process as unknown as Record<string, unknown>)[name] !== undefined) {
       refuse(`${at}.${name}`, 'is not supported by isle-runtime', 'leave it out');
@@ -56,13 +56,13 @@ export function checkProcess(process: OciProcess, at: string, warnings: string[]
     seen.add(type);
   });
   if (process.capabilities !== undefined) checkCapabilities(process.capabilities, at, warnings);
-  if (process.apparmorProfile && !existsSync('/sys/kernel/security/apparmor')) {
+  if (process.apparmorProfile && !securityModules().includes('apparmor')) {
     refuse(
       `${at}.apparmorProfile`,
       `"${process.apparmorProfile}" cannot be applied: AppArmor is not active on this host`,
     );
   }
-  if (process.selinuxLabel && !existsSync('/sys/fs/selinux/enforce')) {
+  if (process.selinuxLabel && !securityModules().includes('selinux')) {
     refuse(`${at}.selinuxLabel`, `"${process.selinuxLabel}" cannot be applied: SELinux is not active on this host`);
   }
 }

@@ -1,5 +1,5 @@
 /** What config.json holds beyond the part that the plan compiler reads. */
-import type { Linux, Process, Root, Spec } from '../../oci/runtime-spec.ts';
+import type { Linux, Root, Spec } from '../../oci/runtime-spec.ts';
 import type { HOOK_NAMES } from './shape.ts';
 
 export interface Hook {
@@ -13,11 +13,6 @@ export interface Hook {
 export type HookName = (typeof HOOK_NAMES)[number];
 export type Hooks = Partial<Record<HookName, Hook[]>>;
 
-export interface OciProcess extends Process {
-  apparmorProfile?: string;
-  selinuxLabel?: string;
-}
-
 export interface OciLinux extends Linux {
   seccomp?: object;
   mountLabel?: string;
@@ -25,7 +20,6 @@ export interface OciLinux extends Linux {
 
 export interface OciConfig extends Spec {
   root: Root;
-  process?: OciProcess;
   linux?: OciLinux;
   hooks?: Hooks;
 }

@@ -38,6 +38,8 @@ export interface SpecInput {
   deviceRules?: readonly DeviceRule[];
   /** The link that gets no IPv6 address; left out where there is none, or the host has no IPv6. */
   ipv4Link?: string | undefined;
+  /** '' or left out: AppArmor has no say. */
+  apparmorProfile?: string;
   joined?: JoinedContainers;
   /** null or left out: no user namespace of its own */
   idMap?: IdMap | null;
@@ -73,7 +75,7 @@ export function buildSpec(input: SpecInput): Spec {
   };
 }
 
-function processOf({ config, hostConfig, user, argv, env, capBounding }: SpecInput): Process {
+function processOf({ config, hostConfig, user, argv, env, capBounding, apparmorProfile }: SpecInput): Process {
   const [height = 0, width = 0] = hostConfig.ConsoleSize ?? [];
   const limits = rlimits(hostConfig.Ulimits ?? []);
   return {
@@ -86,6 +88,7 @@ function processOf({ config, hostConfig, user, argv, env, capBounding }: SpecInp
     capabilities: capabilities(hostConfig, user.uid, capBounding),
     ...(limits.length > 0 ? { rlimits: limits } : {}),
     ...(parseSecurityOpt(hostConfig.SecurityOpt ?? []).noNewPrivileges ? { noNewPrivileges: true } : {}),
+    ...(apparmorProfile ? { apparmorProfile } : {}),
     oomScoreAdj: hostConfig.OomScoreAdj ?? 0,
   };
 }

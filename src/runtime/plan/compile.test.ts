@@ -43,6 +43,7 @@ interface Given {
   over?: Partial<StartInput>;
   joined?: JoinedContainers;
   idMap?: IdMap;
+  apparmorProfile?: string;
   change?: (spec: Spec) => Spec;
 }
 
@@ -121,6 +122,10 @@ describe('the default container', () => {
     assert.deepEqual(argsOf(plan, 'unshare'), [{ flags: CLONE.cgroup }]);
     assertOrder(plan, 'clone', 'mountPropagation', 'cgroupJoin', 'unshare', 'overlayRoot');
     assert.ok(plan.ops.findLastIndex(({ op }) => op === 'cgroupJoin') < at(plan, 'unshare'));
+  });
+
+  it("asks for an AppArmor profile while /proc still is the host's", () => {
+    assertOrder(compile({ apparmorProfile: 'isle-default' }), 'overlayRoot', 'writeSelf', 'pivot', 'exec');
   });
 
   it('makes mounts slave before the first of them', () => {

@@ -20,6 +20,7 @@ import {
   namespaceOf,
   rootPropagation,
 } from './namespaces.ts';
+import { labelOps } from './labels.ts';
 import { op } from './op.ts';
 import { processOps, rlimitOps } from './process.ts';
 import { deviceOps, kernelPathOps, mountOps, sysctlOps } from './rootfs.ts';
@@ -51,6 +52,8 @@ export interface StartInput {
   consoleSize?: { rows: number; cols: number } | undefined;
   /** null: unconfined */
   seccomp: SeccompProgram | null;
+  /** AppArmor's file below /proc/self for the next program's profile; asked for with process.apparmorProfile. */
+  appArmorFile?: string | undefined;
   /** `--init`: a small process 1 starts the program. */
   init?: boolean | undefined;
   /** For the OCI runtime command line; left out, a monitor holds the container. */
@@ -187,6 +190,8 @@ function rootfsOps(input: StartInput, process: Process, cgroupPath: string, bind
     ...(beforePivot === undefined
       ? childNetworkOps(network, mustWait, sysctls)
       : [...childNetworkOps(network, mustWait, []), ...beforePivot, ...sysctls]),
+    // Behind the hooks, whose programs would take the label otherwise.
+    ...labelOps(process, input.appArmorFile),
     ...kernelPathOps(spec.linux ?? {}),
     ...(process.terminal === true ? [ptyOp(process, input.consoleSize)] : []),
     ...(spec.root?.readonly === true ? [op('child', 'rootfs', 'readonlyRoot', {})] : []),

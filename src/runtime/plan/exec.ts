@@ -3,6 +3,7 @@ import type { NamespaceType, Process } from '../../oci/runtime-spec.ts';
 import { AUDIT_ARCH_X86_64, loadFilter, type SeccompProgram, SYSCALLS } from '../../security/seccomp/index.ts';
 import type { CgroupBackend } from '../cgroups/backend.ts';
 import { CLONE } from './constants.ts';
+import { labelOps } from './labels.ts';
 import { op } from './op.ts';
 import { processOps, rlimitOps } from './process.ts';
 import type { Plan, PlanOp } from './table.ts';
@@ -26,8 +27,8 @@ export interface ExecInput {
   seccomp: SeccompProgram | null;
   /** First of all, in the section setup: the monitor, or where the terminal goes. */
   setup: readonly PlanOp[];
-  /** In the container's cgroups and the host's namespaces: labels that the exec gives. */
-  labels: readonly PlanOp[];
+  /** As in StartInput. */
+  appArmorFile: string;
   /** In the container's namespaces, still root. */
   joinedOps: readonly PlanOp[];
   /** As the workload's user. */
@@ -80,7 +81,7 @@ export function compileExecPlan(input: ExecInput): Plan {
       ...join,
       op('child', 'limits', 'oomScoreAdj', { value: process.oomScoreAdj ?? 0 }),
       op('child', 'process', 'keyring', { name: `_ses.${id}` }),
-      ...input.labels,
+      ...labelOps(process, input.appArmorFile),
       op('child', 'namespaces', 'join', { flags }),
       ...(limited ? [op('child', 'limits', 'waitParent', {})] : []),
       ...(process.terminal === true ? [op('child', 'terminal', 'execPty', { rows, cols, uid: process.user.uid })] : []),

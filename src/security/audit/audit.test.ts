@@ -108,6 +108,12 @@ const BITES: readonly [id: string, severity: Severity, what: RegExp, changes: Ch
   ],
   ['no-lsm-profile', 'info', /neither AppArmor nor SELinux/, {}],
   ['no-lsm-profile', 'info', /runs apparmor; no profile/, { host: { lsms: ['apparmor'] } }],
+  [
+    'no-lsm-profile',
+    'info',
+    /runs apparmor/,
+    { host: { lsms: ['apparmor'] }, process: { apparmorProfile: 'unconfined' } },
+  ],
   ['kernel-files-writable', 'critical', /lacks .*\/proc\/sys/, { linux: { readonlyPaths: [] } }],
   ['kernel-files-visible', 'medium', /lacks \/proc\/kcore, \/proc\/keys/, { linux: { maskedPaths: [] } }],
   ['no-memory-limit', 'low', /Memory = 0/, {}],

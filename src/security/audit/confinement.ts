@@ -1,4 +1,5 @@
 /** The filters between a container and the kernel: seccomp, AppArmor and SELinux, hidden kernel files. */
+import { APPARMOR_UNCONFINED } from '../apparmor/profile.ts';
 import { compareFilters, type Allowed } from './seccomp-difference.ts';
 import { hasUserNamespace, isPrivileged, userOf } from './subject.ts';
 import type { AuditedSeccomp, Finding, Rule } from './types.ts';
@@ -99,7 +100,8 @@ export const lsmFindings: Rule = (input) => {
       origin: 'asked',
     });
   }
-  const isConfined = Boolean(spec.process?.apparmorProfile) || Boolean(spec.process?.selinuxLabel);
+  const { apparmorProfile = '', selinuxLabel = '' } = spec.process ?? {};
+  const isConfined = !['', APPARMOR_UNCONFINED].includes(apparmorProfile) || selinuxLabel !== '';
   if (findings.length > 0 || isConfined) return findings;
   const has = host.lsms.filter((name) => name === 'apparmor' || name === 'selinux');
   return [
@@ -113,7 +115,10 @@ export const lsmFindings: Rule = (input) => {
           : `the host runs ${has.join(', ')}; no profile is applied`,
       attack:
         'Where a mistake opens one of the other fences (a mask, a mount, a descriptor), nothing stands behind it.',
-      fix: 'Run a kernel with AppArmor or SELinux switched on, and an engine that applies a profile.',
+      fix:
+        has.length === 0
+          ? 'Run a kernel with AppArmor or SELinux switched on.'
+          : 'Install what loads policies (the package apparmor) and start isled again.',
       reference: 'Documentation/admin-guide/LSM',
       origin: 'host',
     },
