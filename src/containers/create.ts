@@ -1,5 +1,4 @@
 /** `POST /containers/create`: everything is checked before anything is made; the database row comes last. */
-import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { EngineError } from '../errors.ts';
@@ -10,6 +9,7 @@ import { linuxResources } from '../oci/spec/resources.ts';
 import { askedUserns } from '../oci/userns-mode.ts';
 import { validateCreate } from '../oci/validate.ts';
 import { blockDeviceNumber } from '../platform/device-number.ts';
+import { randomHex } from '../platform/random.ts';
 import { hostId } from '../runtime/plan/namespaces.ts';
 import { resolveCapabilities } from '../security/capabilities.ts';
 import { auditWarnings } from './audit.ts';
@@ -186,7 +186,7 @@ function hostNames(
 
 function newId(context: ContainersContext): string {
   for (;;) {
-    const id = randomBytes(32).toString('hex');
+    const id = randomHex(32);
     // A short id that is all digits could be taken for a number by scripts; Docker avoids it as well.
     if (!/^\d+$/.test(id.slice(0, 12)) && !context.containers.has(id)) return id;
   }

@@ -1,9 +1,9 @@
 /** Who the container runs as: its passwd and group files are read by islet inside the root, and parsed here. */
-import { opendirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { resolveUser } from '../oci/user.ts';
 import { compileReadPlan } from '../runtime/plan/compile.ts';
 import type { AccountFiles, ContainersContext } from './context.ts';
-import type { ContainerRecord, UserRecord } from './record.ts';
+import { type ContainerRecord, type UserRecord, ZERO_TIME } from './record.ts';
 
 export const ACCOUNT_PATHS = ['/etc/passwd', '/etc/group'];
 export const MAX_ACCOUNT_FILE_BYTES = 1024 * 1024;
@@ -13,7 +13,7 @@ export const MAX_ACCOUNT_FILE_BYTES = 1024 * 1024;
  * them, and must not decide who another container of its image runs as. Throws InvalidParameter ("unable to find user ...") as Docker does.
  */
 export async function resolveContainerUser(context: ContainersContext, record: ContainerRecord): Promise<UserRecord> {
-  const fresh = isEmpty(context.snapshots.upperDir(record.id));
+  const fresh = record.state.startedAt === ZERO_TIME && isEmpty(context.snapshots.upperDir(record.id));
   const key = record.diffIds.join();
   const cached = fresh ? context.accounts.get(key) : undefined;
   const files = cached ?? (await readAccountFiles(context, record));
@@ -21,14 +21,9 @@ export async function resolveContainerUser(context: ContainersContext, record: C
   return resolveUser({ user: record.config.User ?? '', groupAdd: record.hostConfig.GroupAdd ?? [], ...files });
 }
 
-/** Its names are the container's, and may be links to anywhere on the host: they are not looked up. */
+/** Of a container that never ran. The names, which may be links to anywhere on the host, are not looked up. */
 function isEmpty(directory: string): boolean {
-  const listing = opendirSync(directory);
-  try {
-    return listing.readSync() === null;
-  } finally {
-    listing.closeSync();
-  }
+  return readdirSync(directory).length === 0;
 }
 
 async function readAccountFiles(context: ContainersContext, record: ContainerRecord): Promise<AccountFiles> {

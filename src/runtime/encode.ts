@@ -25,9 +25,14 @@ export const TABLE_HASH: number = fnv1a(JSON.stringify({ ops: OPS, sections: SEC
 const U32_MAX = 0xffff_ffff;
 const U64_MAX = 0xffff_ffff_ffff_ffffn;
 
-/** A growing little-endian byte string. */
+const NUL = 0;
+const LAST_ASCII = 0x7f;
+/** Above this length a native call costs less than a loop. */
+const LOOP_MAX = 512;
+
+/** A growing little-endian byte string. Most of a plan are short ASCII strings, so these are written without a native call. */
 class ByteWriter {
-  #bytes: Buffer = Buffer.allocUnsafe(8192);
+  #bytes: Buffer = Buffer.allocUnsafe(16_384);
   #length = 0;
 
   get length(): number {
@@ -47,22 +52,18 @@ class ByteWriter {
 
   u8(value: number): void {
     const at = this.#reserve(1);
-    this.#bytes.writeUInt8(value, at);
+    this.#bytes[at] = value;
   }
 
   u16(value: number): void {
     const at = this.#reserve(2);
-    this.#bytes.writeUInt16LE(value, at);
+    this.#bytes[at] = value;
+    this.#bytes[at + 1] = value >>> 8;
   }
 
+  /** Also a negative one, in two's complement. */
   u32(value: number): void {
-    const at = this.#reserve(4);
-    this.#bytes.writeUInt32LE(value, at);
-  }
-
-  i32(value: number): void {
-    const at = this.#reserve(4);
-    this.#bytes.writeInt32LE(value, at);
+    this.patchU32(this.#reserve(4), value);
   }
 
   u64(value: bigint): void {
@@ -75,15 +76,42 @@ class ByteWriter {
     this.#bytes.set(bytes, at);
   }
 
-  str(text: string): void {
-    const bytes = Buffer.from(text, 'utf8');
-    this.u32(bytes.length);
-    this.raw(bytes);
-    this.u8(0);
+  /** Length, bytes, NUL. False when the text has a NUL itself. */
+  str(text: string): boolean {
+    if (text.length > LOOP_MAX || !this.#ascii(text)) {
+      if (text.includes('\0')) return false;
+      const bytes = Buffer.from(text, 'utf8');
+      this.u32(bytes.length);
+      this.raw(bytes);
+      this.u8(NUL);
+    }
+    return true;
+  }
+
+  #ascii(text: string): boolean {
+    const { length } = text;
+    const before = this.#length;
+    const at = this.#reserve(4 + length + 1);
+    const bytes = this.#bytes;
+    for (let index = 0; index < length; index++) {
+      const code = text.charCodeAt(index);
+      if (code > LAST_ASCII || code === NUL) {
+        this.#length = before;
+        return false;
+      }
+      bytes[at + 4 + index] = code;
+    }
+    this.patchU32(at, length);
+    bytes[at + 4 + length] = NUL;
+    return true;
   }
 
   patchU32(at: number, value: number): void {
-    this.#bytes.writeUInt32LE(value, at);
+    const bytes = this.#bytes;
+    bytes[at] = value;
+    bytes[at + 1] = value >>> 8;
+    bytes[at + 2] = value >>> 16;
+    bytes[at + 3] = value >>> 24;
   }
 
   finish(): Uint8Array {
@@ -95,74 +123,84 @@ function invalid(where: string, problem: string): EngineError {
   return new EngineError('InvalidParameter', `isolation plan: ${where} ${problem}`, { code: 'EPLAN' });
 }
 
-function checkInteger(where: string, value: unknown, low: number, high: number): number {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < low || value > high) {
-    throw invalid(where, `must be an integer from ${low} to ${high}, is ${String(value)}`);
+/** What is wrong with a value, or null. Told and not thrown: the field's name is put together only when it is needed. */
+type Problem = string | null;
+
+const inRange = (value: unknown, low: number, high: number): value is number =>
+  typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high;
+
+function writeInteger(out: ByteWriter, value: unknown, low: number, high: number): Problem {
+  if (!inRange(value, low, high)) return ` must be an integer from ${low} to ${high}, is ${String(value)}`;
+  out.u32(value);
+  return null;
+}
+
+function writeString(out: ByteWriter, value: unknown): Problem {
+  if (typeof value !== 'string') return ' must be a string';
+  return out.str(value) ? null : ` must not contain a NUL byte: ${JSON.stringify(value)}`;
+}
+
+function writeList(out: ByteWriter, value: unknown, writeItem: (out: ByteWriter, item: unknown) => Problem): Problem {
+  if (!Array.isArray(value)) return ' must be an array';
+  out.u32(value.length);
+  for (const [index, item] of value.entries()) {
+    const problem = writeItem(out, item);
+    if (problem !== null) return `[${index}]${problem}`;
   }
-  return value;
+  return null;
 }
 
-function checkString(where: string, value: unknown): string {
-  if (typeof value !== 'string') throw invalid(where, 'must be a string');
-  if (value.includes('\0')) throw invalid(where, `must not contain a NUL byte: ${JSON.stringify(value)}`);
-  return value;
+function writeU64(out: ByteWriter, value: unknown): Problem {
+  if (typeof value !== 'bigint' || value < 0n || value > U64_MAX) return ' must be a bigint of 64 bits';
+  out.u64(value);
+  return null;
 }
 
-function checkArray(where: string, value: unknown): readonly unknown[] {
-  if (!Array.isArray(value)) throw invalid(where, 'must be an array');
-  return value;
+function writeBytes(out: ByteWriter, value: unknown): Problem {
+  if (!(value instanceof Uint8Array)) return ' must be bytes';
+  out.u32(value.length);
+  out.raw(value);
+  return null;
 }
 
-function writeField(out: ByteWriter, where: string, type: FieldType, value: unknown): void {
-  switch (type) {
-    case 'u32':
-      out.u32(checkInteger(where, value, 0, U32_MAX));
-      return;
-    case 'i32':
-      out.i32(checkInteger(where, value, -0x8000_0000, 0x7fff_ffff));
-      return;
-    case 'u64':
-      if (typeof value !== 'bigint' || value < 0n || value > U64_MAX)
-        throw invalid(where, 'must be a bigint of 64 bits');
-      out.u64(value);
-      return;
-    case 'str':
-      out.str(checkString(where, value));
-      return;
-    case 'bytes':
-      if (!(value instanceof Uint8Array)) throw invalid(where, 'must be bytes');
-      out.u32(value.length);
-      out.raw(value);
-      return;
-    case 'strs': {
-      const items = checkArray(where, value);
-      out.u32(items.length);
-      items.forEach((item, index) => out.str(checkString(`${where}[${index}]`, item)));
-      return;
-    }
-    case 'u32s': {
-      const items = checkArray(where, value);
-      out.u32(items.length);
-      items.forEach((item, index) => out.u32(checkInteger(`${where}[${index}]`, item, 0, U32_MAX)));
-      return;
-    }
-  }
+const writeU32 = (out: ByteWriter, value: unknown) => writeInteger(out, value, 0, U32_MAX);
+
+const WRITERS: Record<FieldType, (out: ByteWriter, value: unknown) => Problem> = {
+  u32: writeU32,
+  i32: (out, value) => writeInteger(out, value, -0x8000_0000, 0x7fff_ffff),
+  u64: writeU64,
+  str: writeString,
+  bytes: writeBytes,
+  strs: (out, value) => writeList(out, value, writeString),
+  u32s: (out, value) => writeList(out, value, writeU32),
+};
+
+interface Layout {
+  opcode: number;
+  fields: { name: string; write: (out: ByteWriter, value: unknown) => Problem }[];
 }
+
+const LAYOUTS: ReadonlyMap<string, Layout> = new Map(
+  [...OPCODES].map(([name, opcode]) => {
+    const fields = Object.entries<FieldType>(OPS[name]).map(([field, type]) => ({ name: field, write: WRITERS[type] }));
+    return [name, { opcode, fields }];
+  }),
+);
 
 function writeOp(out: ByteWriter, op: PlanOp, index: number): void {
-  const opcode = OPCODES.get(op.op);
-  if (opcode === undefined) throw invalid(`operation ${index}`, `has the unknown name ${op.op}`);
+  const layout = LAYOUTS.get(op.op);
+  if (layout === undefined) throw invalid(`operation ${index}`, `has the unknown name ${op.op}`);
   const section = SECTIONS[op.section];
   if (section === undefined) throw invalid(`operation ${index} (${op.op})`, `has the unknown section ${op.section}`);
-  out.u16(opcode);
+  out.u16(layout.opcode);
   out.u8(section);
   out.u8(0);
   const lengthAt = out.length;
   out.u32(0);
-  const fields: Readonly<Record<string, FieldType>> = OPS[op.op];
   const values: Readonly<Record<string, unknown>> = op.args;
-  for (const [name, type] of Object.entries(fields)) {
-    writeField(out, `operation ${index} (${op.op}): ${name}`, type, values[name]);
+  for (const { name, write } of layout.fields) {
+    const problem = write(out, values[name]);
+    if (problem !== null) throw invalid(`operation ${index} (${op.op}):`, `${name}${problem}`);
   }
   out.patchU32(lengthAt, out.length - lengthAt - 4);
 }

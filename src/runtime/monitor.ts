@@ -222,7 +222,7 @@ export class MonitorConnection {
   }
 
   #finish(): void {
-    this.#subscribed.reject(gone());
+    if (!this.#isSubscribed) this.#subscribed.reject(gone());
     this.#exit.resolve(null);
     for (const pending of this.#signals.splice(0)) pending.reject(gone());
     this.output.push(null);

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
@@ -14,6 +13,7 @@ import { join } from 'node:path';
 import { closeSource } from '../archive/decompress.ts';
 import { EngineError, toEngineError } from '../errors.ts';
 import { type OverlayMount, overlayMount } from '../mounts/mount.ts';
+import { randomHex } from '../platform/random.ts';
 import { orAborted } from './abort.ts';
 import { emptyDirectory } from './islet.ts';
 import { type UnpackedLayer, type UnpackRequest, unpackLayer } from './unpack.ts';
@@ -302,7 +302,7 @@ export class SnapshotStore {
 
   async #ingest(key: string, request: UnpackRequest): Promise<IndexedLayer> {
     const { diffId } = request;
-    const temporary = this.#path('ingest', `${key}-${randomBytes(6).toString('hex')}`);
+    const temporary = this.#path('ingest', `${key}-${randomHex(6)}`);
     try {
       await mkdir(temporary, { mode: 0o700 });
       await mkdir(join(temporary, 'fs'));
@@ -354,7 +354,7 @@ export class SnapshotStore {
   }
 
   #detach(directory: string): string | null {
-    const trash = this.#path('trash', randomBytes(9).toString('hex'));
+    const trash = this.#path('trash', randomHex(9));
     try {
       renameSync(directory, trash);
     } catch (error) {

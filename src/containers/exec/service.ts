@@ -1,9 +1,9 @@
 /** Further processes in containers, as the API asks for them. */
-import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Attachment, ExecsBackend, JsonObject } from '../../api/backend.ts';
 import { EngineError } from '../../errors.ts';
 import type { ExecConfig } from '../../oci/container-config.ts';
+import { randomHex } from '../../platform/random.ts';
 import { LiveAttachment } from '../attachment.ts';
 import { type ContainersContext, findContainer } from '../context.ts';
 import { publish } from '../publish.ts';
@@ -33,7 +33,7 @@ export class ExecService implements ExecsBackend {
     if ((config.Cmd ?? []).length === 0) throw new EngineError('InvalidParameter', 'No exec command specified');
     checkCanExec(container);
     this.#forgetOld();
-    const session = new ExecSession(randomBytes(32).toString('hex'), container, config);
+    const session = new ExecSession(randomHex(32), container, config);
     this.#context.execs.set(session.id, session);
     announceExec(this.#context, session);
     return { Id: session.id };

@@ -1,6 +1,6 @@
 /** One run of a health check: an exec whose output and exit code are kept. */
-import { randomBytes } from 'node:crypto';
 import { toEngineError } from '../../errors.ts';
+import { randomHex } from '../../platform/random.ts';
 import { LiveAttachment } from '../attachment.ts';
 import type { Container } from '../container.ts';
 import type { ContainersContext } from '../context.ts';
@@ -33,7 +33,7 @@ export async function probe(
 ): Promise<ProbeResult> {
   const Start = formatTimeNs(nowNs());
   const config = { Cmd: argv, AttachStdout: true, AttachStderr: true };
-  const session = new ExecSession(randomBytes(32).toString('hex'), container, config);
+  const session = new ExecSession(randomHex(32), container, config);
   context.execs.set(session.id, session);
   announceExec(context, session);
   // As of a terminal: without frames, both streams as they come.

@@ -1,8 +1,9 @@
 /** The default network: a Linux bridge on the host, a veth pair and an address for each container. */
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { EngineError } from '../../errors.ts';
 import { type Database, migrate } from '../../platform/database.ts';
+import { randomHex } from '../../platform/random.ts';
 import type { Launcher } from '../../runtime/executor.ts';
 import { NETNS_FD } from '../../runtime/plan/compile.ts';
 import type { PlanOp } from '../../runtime/plan/table.ts';
@@ -98,12 +99,12 @@ export class BridgeNetwork {
     const address = this.#addresses.allocate();
     return {
       networkId: this.id,
-      endpointId: randomBytes(32).toString('hex'),
+      endpointId: randomHex(32),
       address,
       prefixLength,
       gateway,
       macAddress: macOf(address),
-      hostLink: `veth${randomBytes(4).toString('hex').slice(0, 7)}`,
+      hostLink: `veth${randomHex(4).slice(0, 7)}`,
     };
   }
 
@@ -228,7 +229,7 @@ function chooseSubnet(bip: string | undefined): Subnet {
 function identity(database: Database, name: string): { id: string; created: string } {
   const row = database.prepare('SELECT id, created FROM networks WHERE name = ?').get(name);
   if (row !== undefined) return { id: String(row['id']), created: String(row['created']) };
-  const made = { id: randomBytes(32).toString('hex'), created: new Date().toISOString() };
+  const made = { id: randomHex(32), created: new Date().toISOString() };
   database.prepare('INSERT INTO networks VALUES (?, ?, ?)').run(name, made.id, made.created);
   return made;
 }

@@ -23,15 +23,22 @@ function concat(parts: readonly Uint8Array[]): Uint8Array {
   return result;
 }
 
+/** A DataView for each of the many small pieces would cost more than all else here. */
+function put(bytes: Uint8Array, offset: number, width: 2 | 4, value: number): void {
+  for (let index = 0; index < width; index++) bytes[offset + index] = value >>> (8 * index);
+}
+
 export function u32(value: number): Uint8Array {
   const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, value, true);
+  put(bytes, 0, 4, value);
   return bytes;
 }
 
+const encoder = new TextEncoder();
+
 /** A name that the kernel reads as a C string. */
 export function cString(text: string): Uint8Array {
-  return new TextEncoder().encode(`${text}\0`);
+  return encoder.encode(`${text}\0`);
 }
 
 /** A link's name: at most 15 bytes (IFNAMSIZ), no slash and no white space (dev_valid_name in net/core/dev.c). */
@@ -48,9 +55,8 @@ export function linkName(name: string): Uint8Array {
 export function attribute(type: number, payload: Uint8Array): Uint8Array {
   const length = ATTRIBUTE_HEADER_BYTES + payload.length;
   const bytes = new Uint8Array(aligned(length));
-  const view = new DataView(bytes.buffer);
-  view.setUint16(0, length, true);
-  view.setUint16(2, type, true);
+  put(bytes, 0, 2, length);
+  put(bytes, 2, 2, type);
   bytes.set(payload, ATTRIBUTE_HEADER_BYTES);
   return bytes;
 }
@@ -63,10 +69,9 @@ export function nested(type: number, attributes: readonly Uint8Array[]): Uint8Ar
 export function message(type: number, flags: number, body: readonly Uint8Array[]): Uint8Array {
   const payload = concat(body);
   const bytes = new Uint8Array(HEADER_BYTES + payload.length);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, bytes.length, true);
-  view.setUint16(4, type, true);
-  view.setUint16(6, flags | NLM_F_REQUEST | NLM_F_ACK, true);
+  put(bytes, 0, 4, bytes.length);
+  put(bytes, 4, 2, type);
+  put(bytes, 6, 2, flags | NLM_F_REQUEST | NLM_F_ACK);
   bytes.set(payload, HEADER_BYTES);
   return bytes;
 }
@@ -74,10 +79,9 @@ export function message(type: number, flags: number, body: readonly Uint8Array[]
 /** Requests to be sent in order, numbered from 1, so that each answer can be told apart. */
 export function batch(...messages: readonly Uint8Array[]): Uint8Array {
   const bytes = concat(messages);
-  const view = new DataView(bytes.buffer);
   let offset = 0;
   messages.forEach((part, index) => {
-    view.setUint32(offset + 8, index + 1, true);
+    put(bytes, offset + 8, 4, index + 1);
     offset += part.length;
   });
   return bytes;
