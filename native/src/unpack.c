@@ -276,6 +276,16 @@ static int empty(struct unpack_tree *tree)
   return result;
 }
 
+int unpack_stream(struct unpack_tree *tree)
+{
+  struct input input = {malloc(INPUT_BYTES), 0, 0};
+  if (input.data == NULL)
+    return unpack_fail(tree, "allocate", ENOMEM);
+  int result = run_stream(tree, &input);
+  free(input.data);
+  return result;
+}
+
 int unpack_main(int argc, char **argv)
 {
   static struct unpack_tree tree;
@@ -288,12 +298,5 @@ int unpack_main(int argc, char **argv)
     return report(&tree, 1);
   if (emptying)
     return report(&tree, empty(&tree) < 0);
-  struct input input = {malloc(INPUT_BYTES), 0, 0};
-  if (input.data == NULL) {
-    unpack_fail(&tree, "allocate", ENOMEM);
-    return report(&tree, 1);
-  }
-  int result = run_stream(&tree, &input);
-  free(input.data);
-  return report(&tree, result < 0);
+  return report(&tree, unpack_stream(&tree) < 0);
 }

@@ -66,6 +66,7 @@ struct unpack_current {
 
 struct unpack_tree {
   int root;
+  int keep_kinds; /* an existing directory is not replaced by another kind, nor another kind by a directory */
   struct unpack_slot cache[UNPACK_CACHE_SLOTS];
   /* Evicted, but the entry being worked on may still use them: closed when it is settled. */
   int retired[UNPACK_CACHE_SLOTS + 8];
@@ -84,6 +85,9 @@ struct unpack_tree {
 
 /* argv[1] onwards are the arguments; the result is the exit status. */
 int unpack_main(int argc, char **argv);
+
+/* Carries out the op stream on standard input. 0, or -1 with tree->operation, tree->path and tree->error set. */
+int unpack_stream(struct unpack_tree *tree);
 
 void unpack_tree_init(struct unpack_tree *tree, int root);
 /* Each returns 0, or -1 with tree->operation and tree->error set. */

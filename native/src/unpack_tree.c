@@ -67,6 +67,9 @@ static int settle(struct unpack_tree *tree)
 
 static int remove_existing(struct unpack_tree *tree, int parent, const char *base)
 {
+  struct stat st;
+  if (tree->keep_kinds && fstatat(parent, base, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
+    return unpack_fail(tree, "overwrite a directory with another kind of file", EISDIR);
   unpack_forget_parents(tree);
   return unpack_remove(parent, base) < 0 ? unpack_fail(tree, "replace", errno) : 0;
 }
@@ -123,7 +126,7 @@ static int make_dir(struct unpack_tree *tree, const struct unpack_entry *entry)
   struct unpack_current *current = &tree->current;
   struct stat st;
   if (entry->path[0] != '\0' &&
-    unpack_make_directory(tree, current->parent, current->base, entry->mode & 0777, 1) < 0)
+    unpack_make_directory(tree, current->parent, current->base, entry->mode & 0777, !tree->keep_kinds) < 0)
     return unpack_fail(tree, "make directory", errno);
   current->fd = openat(current->parent, entry->path[0] == '\0' ? "." : current->base,
                          O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -113,6 +113,23 @@ export interface ExecsBackend {
   inspect(id: string): JsonObject;
 }
 
+/** Files of containers, running or not. */
+export interface ArchivesBackend {
+  /** What is at a path. Rejects with NotFound. */
+  stat(container: string, path: string): Promise<object>;
+  get(container: string, path: string): Promise<{ stat: object; stream: Readable }>;
+  /** Unpacks a tar archive (gzip, zstd or plain) in an existing directory. */
+  put(
+    container: string,
+    path: string,
+    options: { noOverwriteDirNonDir: boolean; copyUidGid: boolean },
+    source: AsyncIterable<Uint8Array>,
+  ): Promise<void>;
+  export(container: string): Readable;
+  /** null: none, as Docker has it. */
+  changes(container: string): Promise<JsonObject[] | null>;
+}
+
 export interface ImagesBackend {
   /** Progress objects are Docker's JSON messages ({status, id, progressDetail}); the first one is emitted only after the reference was valid. */
   pull(
@@ -159,6 +176,7 @@ export interface Backend {
   readonly system: SystemBackend;
   readonly containers: ContainersBackend;
   readonly execs: ExecsBackend;
+  readonly archives: ArchivesBackend;
   readonly images: ImagesBackend;
   readonly networks: NetworksBackend;
 }

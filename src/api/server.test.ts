@@ -172,7 +172,7 @@ describe('errors', () => {
       ['POST', '/build?t=x', /cannot build an image yet \(POST \/build\)/],
       ['POST', '/commit', /make an image of a container/],
       ['POST', '/images/a/b/push', /push an image/],
-      ['PUT', '/containers/c/archive', /copy into a container/],
+      ['POST', '/build', /build an image/],
       ['GET', '/volumes', /list volumes/],
       ['POST', '/session', /BuildKit/],
       ['POST', '/auth', /check registry credentials/],

@@ -49,9 +49,18 @@ function unsafe(message: string): EngineError {
   });
 }
 
+export interface LayerSinkOptions {
+  /** false: names such as `.wh.x` are names like others. */
+  whiteouts?: boolean;
+  /** A clean path below the root that all entries, and the targets of hard links, are put under. */
+  prefix?: string;
+  owner?: (owner: { uid: number; gid: number }) => { uid: number; gid: number };
+}
+
 /** Turns a layer's tar entries into ops for `islet unpack`, whiteouts into those of overlayfs. */
 export class LayerSink implements TarSink {
   readonly #encoder: UnpackEncoder;
+  readonly #options: LayerSinkOptions;
   #index = 0;
   /** The entry is left out, with its content. */
   #skipping = false;
@@ -61,8 +70,9 @@ export class LayerSink implements TarSink {
   /** Sum of the sizes of regular files, as Docker counts a layer. */
   fileBytes = 0;
 
-  constructor(encoder: UnpackEncoder) {
+  constructor(encoder: UnpackEncoder, options: LayerSinkOptions = {}) {
     this.#encoder = encoder;
+    this.#options = options;
   }
 
   entry(header: TarHeader): void {
@@ -95,7 +105,7 @@ export class LayerSink implements TarSink {
     const path = cleanPath(header.path);
     const slash = path.lastIndexOf('/');
     const base = path.slice(slash + 1);
-    if (path.includes(WHITEOUT_PREFIX)) {
+    if (this.#options.whiteouts !== false && path.includes(WHITEOUT_PREFIX)) {
       if (base === OPAQUE_NAME) {
         this.#opaque(header, slash === -1 ? '' : path.slice(0, slash));
         return false;
@@ -107,13 +117,17 @@ export class LayerSink implements TarSink {
       }
     }
     if (path === '' && header.type !== 'directory') throw unsafe('it would replace the root of the layer');
-    this.#make(header, path);
+    this.#make(header, this.#placed(path));
     return true;
+  }
+
+  #placed(path: string): string {
+    return [this.#options.prefix ?? '', path].filter(Boolean).join('/');
   }
 
   #make(header: TarHeader, path: string): void {
     let target = '';
-    if (header.type === 'hardlink') target = cleanPath(header.linkPath, 'link target');
+    if (header.type === 'hardlink') target = this.#placed(cleanPath(header.linkPath, 'link target'));
     if (header.type === 'symlink') {
       target = header.linkPath.toString('latin1');
       if (target === '' || target.length > PATH_MAX_BYTES || target.includes('\0'))
@@ -132,7 +146,8 @@ export class LayerSink implements TarSink {
     header: TarHeader,
     values: { path: string; target?: string; arg?: bigint; mode?: number },
   ): void {
-    const { uid, gid, mtimeS, mtimeNs } = header;
+    const { mtimeS, mtimeNs } = header;
+    const { uid, gid } = this.#options.owner?.(header) ?? header;
     this.#encoder.entry({ op, index: this.#index, mode: 0, uid, gid, mtimeS, mtimeNs, arg: 0n, target: '', ...values });
   }
 

@@ -121,6 +121,16 @@ export class ContainersClient {
     return { stream: readBody(stream), framed: stream.headers['content-type'] === MULTIPLEXED_STREAM };
   }
 
+  /** null: nothing has changed. Kind: 0 changed, 1 added, 2 deleted. */
+  changes(name: string): Promise<{ Path: string; Kind: number }[] | null> {
+    return this.#transport.json('GET', `${path(name)}/changes`);
+  }
+
+  /** The root as a tar archive. */
+  async export(name: string): Promise<AsyncIterable<Uint8Array>> {
+    return readBody(await this.#transport.stream('GET', `${path(name)}/export`));
+  }
+
   async pause(name: string): Promise<void> {
     await this.#post(name, 'pause', {});
   }

@@ -24,6 +24,8 @@ export interface Log {
 export interface ContainersContext {
   readonly store: ContainerStore;
   readonly launcher: Launcher;
+  /** The islet program, for plans that read or write a stream. */
+  readonly islet: string;
   readonly cgroups: CgroupBackend;
   /** name of the parent cgroup, such as "isle" */
   readonly cgroupParent: string;

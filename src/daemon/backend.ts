@@ -1,5 +1,6 @@
 /** Joins the engine's parts into what the API asks for. */
 import type { Backend, JsonObject, NetworksBackend, SystemBackend } from '../api/backend.ts';
+import { ArchiveService } from '../containers/archive/service.ts';
 import { ExecService } from '../containers/exec/service.ts';
 import type { ContainerService } from '../containers/service.ts';
 import { EngineError } from '../errors.ts';
@@ -26,6 +27,7 @@ export function createBackend(parts: BackendParts): Backend {
   return {
     containers,
     execs: new ExecService(containers.context),
+    archives: new ArchiveService(containers.context),
     images,
     system: systemBackend(parts),
     networks: networksBackend(parts),

@@ -209,6 +209,7 @@ async function openContainers(parts: Parts): Promise<{ containers: ContainerServ
   const context: Omit<ContainersContext, 'lifecycle'> = {
     store: parts.store,
     launcher: parts.launcher,
+    islet: parts.islet,
     cgroups: parts.cgroups,
     cgroupParent: config.cgroupParent,
     cgroupParents: new CgroupParents(database),

@@ -1,4 +1,5 @@
 import type { Route } from '../router.ts';
+import { ARCHIVE_ROUTES } from './archive.ts';
 import { AUDIT_ROUTES } from './audit.ts';
 import { CONTAINER_STREAM_ROUTES } from './container-streams.ts';
 import { CONTAINER_LIVE_ROUTES } from './container-live.ts';
@@ -18,6 +19,7 @@ export const ROUTES: readonly Route[] = [
   ...CONTAINER_STREAM_ROUTES,
   ...CONTAINER_LIVE_ROUTES,
   ...EXEC_ROUTES,
+  ...ARCHIVE_ROUTES,
   ...IMAGE_ROUTES,
   ...NETWORK_ROUTES,
   ...EXPLAIN_ROUTES,

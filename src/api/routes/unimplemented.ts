@@ -4,12 +4,7 @@ import type { Call } from '../call.ts';
 import type { Route } from '../router.ts';
 
 const OPERATIONS: Record<string, string> = {
-  'GET /containers/{name}/changes': 'list the changes of a container’s file system',
-  'GET /containers/{name}/export': 'export a container',
   'GET /containers/{name}/attach/ws': 'attach through a WebSocket',
-  'HEAD /containers/{name}/archive': 'look at a path in a container',
-  'GET /containers/{name}/archive': 'copy from a container',
-  'PUT /containers/{name}/archive': 'copy into a container',
   'GET /containers/{name}/checkpoints': 'list checkpoints',
   'POST /containers/{name}/checkpoints': 'make a checkpoint',
   'POST /build': 'build an image',

@@ -31,6 +31,18 @@ const CONTAINER: readonly CommandEntry[] = [
   },
   { verb: 'create', short: 'create', summary: 'Create a new container', load: () => import('./container/create.ts') },
   {
+    verb: 'diff',
+    short: 'diff',
+    summary: "Inspect changes to files or directories on a container's filesystem",
+    load: () => import('./container/diff.ts'),
+  },
+  {
+    verb: 'export',
+    short: 'export',
+    summary: "Export a container's filesystem as a tar archive",
+    load: () => import('./container/export.ts'),
+  },
+  {
     verb: 'exec',
     short: 'exec',
     common: true,

@@ -67,6 +67,7 @@ export const messages = {
   noEnvFileName: (file: string, line: string) => `invalid env file (${file}): no variable name on line '${line}'`,
   badPullPolicy: (text: string) => `invalid pull option: '${text}': must be one of "always", "missing" or "never"`,
   emptyVolume: 'invalid empty volume spec',
+  archiveToTerminal: 'cowardly refusing to save to a terminal. Use the -o flag or redirect',
   badDuration: (text: string) =>
     `time: invalid duration ${quote(text)}: give numbers with units, such as 1m30s or 500ms`,
   noHealthcheckConflict: '--no-healthcheck conflicts with --health-* options',

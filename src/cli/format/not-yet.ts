@@ -6,11 +6,11 @@
 /** By noun ('' for the short forms): names of commands. */
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   '': [
-    'build builder buildx commit compose context cp diff export import load login logout manifest network',
+    'build builder buildx commit compose context cp import load login logout manifest network',
     'plugin port push save search swarm node service stack secret config trust volume',
     'checkpoint',
   ],
-  container: ['commit cp diff export port prune'],
+  container: ['commit cp port prune'],
   image: ['build import load prune push save'],
   system: ['df dial-stdio prune'],
 };

@@ -24,7 +24,7 @@ export interface ExecStart {
 }
 
 /** The container's first process, from the file that its monitor wrote: pid, start in ticks, the monitor's pid. */
-function firstProcess(context: ContainersContext, { record }: Container): JoinedProcess {
+export function firstProcess(context: ContainersContext, { record }: Container): JoinedProcess {
   const [pid = '', ticks = ''] = readFileSync(join(stateDir(context, record.id), 'pid'), 'utf8').split(' ');
   return { pid: Number(pid), startTicks: BigInt(ticks) };
 }

@@ -156,7 +156,7 @@ function namespaceOps(spec: Spec, id: string, join: readonly PlanOp[]): PlanOp[]
   ];
 }
 
-function overlayOp(section: SectionName, { cwd, target, options }: OverlayMount, flags: bigint): PlanOp {
+export function overlayOp(section: SectionName, { cwd, target, options }: OverlayMount, flags: bigint): PlanOp {
   return op(section, 'rootfs', 'overlayRoot', { cwd, target, options, flags });
 }
 

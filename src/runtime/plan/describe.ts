@@ -108,6 +108,8 @@ const WORDS: { [N in OpName]: (args: OpArgs<N>) => string } = {
   readFileIn: ({ path }) => `read \`${path}\``,
   consoleSocket: ({ path }) => `connect to the console socket \`${path}\``,
   appear: () => 'become visible to the processes of the container, in a session of its own',
+  packTree: ({ path }) => `archive \`${path}\``,
+  unpackTree: () => 'unpack an archive',
   rootOf: ({ pid }) => `look into the root of process ${pid}`,
   joinOpen: ({ pid }) => `open the namespaces of process ${pid}`,
   join: ({ flags }) => `join its ${list(flagNames(flags, CLONE))} namespaces`,

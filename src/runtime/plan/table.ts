@@ -170,6 +170,10 @@ export const OPS = {
   // --- a container that runs, seen from outside ---
   /** The root of the process that joinOpen opened, whose pid this is, becomes the root; nothing else of it is entered. */
   rootOf: { pid: 'u32' },
+  /** Writes the tree at this path in root, or only what is there, to standard output (pack.h). flags: PackFlag bits. */
+  packTree: { path: 'str', flags: 'u32' },
+  /** Carries out the op stream of unpack.c from standard input below the root. keepKinds: a directory is replaced by nothing else, and replaces nothing. */
+  unpackTree: { keepKinds: 'u32' },
   // --- run plans only ---
   /** Removes a host directory with all that is below it, however deep; follows no link. ENOENT is fine. */
   removeTree: { path: 'str' },

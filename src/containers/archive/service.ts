@@ -1,0 +1,170 @@
+/** `docker cp`, `export` and `diff`: a container's files as archives. */
+import { normalize } from 'node:path/posix';
+import { PassThrough, Readable } from 'node:stream';
+import type { ArchivesBackend, JsonObject } from '../../api/backend.ts';
+import { decompress } from '../../archive/decompress.ts';
+import { LayerSink } from '../../archive/layer.ts';
+import { PACK_FLAGS, type PackItem } from '../../archive/pack-frames.ts';
+import { TarParser } from '../../archive/tar-parser.ts';
+import { UnpackEncoder } from '../../archive/unpack-ops.ts';
+import { EngineError } from '../../errors.ts';
+import { compilePack, compileUnpack } from '../../runtime/plan/archive.ts';
+import { PlanProcess } from '../../runtime/plan-process.ts';
+import type { Container } from '../container.ts';
+import { type ContainersContext, findContainer } from '../context.ts';
+import { publish } from '../publish.ts';
+import { resolveContainerUser } from '../users.ts';
+import { changesOf } from './changes.ts';
+import { baseName, packItems, type PathStat, pathStat, tarOf } from './pack.ts';
+import { containerRoot, idsInside, idsOutside, pathError } from './root.ts';
+
+/** Absolute, cleaned, with a trailing `/` or `/.` kept: it says that a directory is meant. */
+function containerPath(path: string): string {
+  if (path === '') throw new EngineError('InvalidParameter', 'bad parameter: path cannot be empty');
+  if (path.includes('\0')) throw new EngineError('InvalidParameter', 'bad parameter: path contains a NUL byte');
+  const clean = normalize(`/${path}`).replace(/\/+$/, '');
+  if (path.endsWith('/.') || path === '.') return `${clean}/.`;
+  return path.endsWith('/') || clean === '' ? `${clean}/` : clean;
+}
+
+const onlyCapabilities = (name: string): boolean => name === 'security.capability';
+
+export class ArchiveService implements ArchivesBackend {
+  readonly #context: ContainersContext;
+
+  constructor(context: ContainersContext) {
+    this.#context = context;
+  }
+
+  async stat(name: string, path: string): Promise<PathStat> {
+    const container = this.#find(name);
+    const asked = containerPath(path);
+    const plan = compilePack(containerRoot(this.#context, container), asked, PACK_FLAGS.statOnly);
+    try {
+      for await (const item of packItems(this.#context, plan)) {
+        if (item.kind === 'entry') return pathStat(item.entry, asked);
+      }
+    } catch (thrown) {
+      throw pathError(thrown, container, path);
+    }
+    throw new EngineError('System', `islet told nothing of ${path}`);
+  }
+
+  async get(name: string, path: string): Promise<{ stat: PathStat; stream: Readable }> {
+    const container = this.#find(name);
+    const stat = await this.stat(name, path);
+    const asked = containerPath(path);
+    const plan = compilePack(containerRoot(this.#context, container), asked, 0);
+    publish(this.#context, container, 'archive-path');
+    const base = baseName(asked);
+    return { stat, stream: this.#tar(container, packItems(this.#context, plan), base === '/' ? '.' : base) };
+  }
+
+  export(name: string): Readable {
+    const container = this.#find(name);
+    const plan = compilePack({ ...containerRoot(this.#context, container), binds: [] }, '/', PACK_FLAGS.oneFileSystem);
+    publish(this.#context, container, 'export');
+    return this.#tar(container, packItems(this.#context, plan), '');
+  }
+
+  #tar(container: Container, items: AsyncIterable<PackItem>, rootName: string): Readable {
+    const options = { rootName, ownersInside: idsInside(container.record), keepsXattr: onlyCapabilities };
+    return Readable.from(tarOf(items, options), { objectMode: false });
+  }
+
+  async put(
+    name: string,
+    path: string,
+    options: { noOverwriteDirNonDir: boolean; copyUidGid: boolean },
+    source: AsyncIterable<Uint8Array>,
+  ): Promise<void> {
+    const container = this.#find(name);
+    const { record } = container;
+    const target = await this.#targetDirectory(container, path);
+    if (record.hostConfig.ReadonlyRootfs === true && !container.running) {
+      throw new EngineError('Forbidden', 'container rootfs is marked read-only');
+    }
+    const user = options.copyUidGid ? (record.user ?? (await resolveContainerUser(this.#context, record))) : null;
+    const outside = idsOutside(record);
+    const encoder = new UnpackEncoder();
+    const sink = new LayerSink(encoder, {
+      whiteouts: false,
+      prefix: target,
+      owner: (owner) => outside(user ?? owner),
+    });
+    const root = containerRoot(this.#context, container);
+    const islet = new PlanProcess(
+      this.#context.islet,
+      compileUnpack(root, options.noOverwriteDirNonDir),
+      this.#context.runDir,
+    );
+    try {
+      await feed(islet, source, sink, encoder);
+      await islet.done;
+    } catch (thrown) {
+      throw pathError(thrown, container, path);
+    } finally {
+      islet.kill();
+    }
+    publish(this.#context, container, 'extract-to-dir');
+  }
+
+  /** Below the root, without slashes around it. */
+  async #targetDirectory(container: Container, path: string): Promise<string> {
+    const asked = containerPath(path);
+    const { mode } = await this.stat(container.record.id, `${asked.replace(/\/\.?$/, '')}/.`).catch(
+      (thrown: unknown) => {
+        if (thrown instanceof EngineError && thrown.message.startsWith('not a directory')) {
+          throw new EngineError('InvalidParameter', 'extraction point is not a directory', { cause: thrown });
+        }
+        throw thrown instanceof EngineError && thrown.kind === 'NotFound'
+          ? new EngineError('NotFound', `Could not find the file ${path} in container ${container.record.name}`, {
+              cause: thrown,
+            })
+          : thrown;
+      },
+    );
+    if (mode < 2 ** 31) throw new EngineError('InvalidParameter', 'extraction point is not a directory');
+    return asked.replace(/\/\.?$/, '').replace(/^\//, '');
+  }
+
+  async changes(name: string): Promise<JsonObject[] | null> {
+    const changes = await changesOf(this.#context, this.#find(name));
+    return changes.length === 0 ? null : changes.map(({ path, kind }) => ({ Path: path, Kind: kind }));
+  }
+
+  #find(name: string): Container {
+    return findContainer(this.#context, name);
+  }
+}
+
+async function feed(
+  islet: PlanProcess,
+  source: AsyncIterable<Uint8Array>,
+  sink: LayerSink,
+  encoder: UnpackEncoder,
+): Promise<void> {
+  const parser = new TarParser(sink, { endMarker: 'optional' });
+  const pipe = new PassThrough();
+  pipe.pipe(islet.input);
+  let failed = false;
+  islet.done.catch(() => {
+    failed = true;
+    pipe.destroy();
+  });
+  const flush = async () => {
+    for (const piece of encoder.take()) {
+      if (failed) return;
+      if (!pipe.write(piece)) await new Promise<void>((resolve) => pipe.once('drain', resolve).once('close', resolve));
+    }
+  };
+  for await (const chunk of decompress(source)) {
+    if (failed) return;
+    parser.write(chunk);
+    if (encoder.bytes > 0) await flush();
+  }
+  parser.end();
+  encoder.finish();
+  await flush();
+  pipe.end();
+}
