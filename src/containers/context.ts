@@ -4,6 +4,7 @@ import { EngineError } from '../errors.ts';
 import { expandCgroupParent } from '../oci/cgroup-parent.ts';
 import type { IdMap } from '../oci/spec/namespaces.ts';
 import type { UsernsMode } from '../oci/userns-mode.ts';
+import type { RecentMap } from '../platform/recent-map.ts';
 import type { CgroupBackend } from '../runtime/cgroups/index.ts';
 import type { Launcher } from '../runtime/executor.ts';
 import type { Severity } from '../security/audit/index.ts';
@@ -56,7 +57,7 @@ export interface ContainersContext {
   /** Further processes by their ids; ended ones for a while. */
   readonly execs: Map<string, ExecSession>;
   /** passwd and group texts of images, by their layers: see users.ts */
-  readonly accounts: Map<string, AccountFiles>;
+  readonly accounts: RecentMap<string, AccountFiles>;
 }
 
 /** What policies do to containers by themselves; each within the container's turn. */

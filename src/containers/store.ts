@@ -1,6 +1,6 @@
 /** Container records in SQLite: one row a container, the name unique by constraint. */
 import { EngineError } from '../errors.ts';
-import { type Database, migrate } from '../platform/database.ts';
+import { type Database, migrate, readRow } from '../platform/database.ts';
 import type { GroupFlush } from '../platform/group-flush.ts';
 import { type SpaceReserve, withReserve } from '../platform/reserve.ts';
 import type { ContainerRecord } from './record.ts';
@@ -14,7 +14,14 @@ const MIGRATIONS = [
 ];
 
 /** Commits outlive the daemon at once, and the machine a little later; `durable` waits for that. */
+function parseRecord(id: string, text: string): ContainerRecord {
+  const record = JSON.parse(text) as Partial<ContainerRecord> | null;
+  if (record?.id !== id || record.state === undefined) throw new Error('it is not the record of this container');
+  return record as ContainerRecord;
+}
+
 export class ContainerStore {
+  readonly #db: Database;
   readonly #reserve: SpaceReserve;
   readonly #flush: GroupFlush;
   readonly #insert;
@@ -29,11 +36,12 @@ export class ContainerStore {
   constructor(db: Database, reserve: SpaceReserve, flush: GroupFlush) {
     this.#reserve = reserve;
     this.#flush = flush;
+    this.#db = db;
     migrate(db, 'containers', MIGRATIONS);
     this.#insert = db.prepare('INSERT INTO containers (id, name, record) VALUES (?, ?, ?)');
     this.#update = db.prepare('UPDATE containers SET name = ?, record = ? WHERE id = ?');
     this.#delete = db.prepare('DELETE FROM containers WHERE id = ?');
-    this.#all = db.prepare('SELECT record FROM containers');
+    this.#all = db.prepare('SELECT id, record FROM containers');
   }
 
   insert(record: ContainerRecord): void {
@@ -62,6 +70,9 @@ export class ContainerStore {
   }
 
   loadAll(): ContainerRecord[] {
-    return this.#all.all().map((row) => JSON.parse(String(row['record'])) as ContainerRecord);
+    return this.#all.all().map((row) => {
+      const id = String(row['id']);
+      return readRow(this.#db, 'containers', id, () => parseRecord(id, String(row['record'])));
+    });
   }
 }

@@ -7,6 +7,7 @@ import { type ContainerRecord, type UserRecord, ZERO_TIME } from './record.ts';
 
 export const ACCOUNT_PATHS = ['/etc/passwd', '/etc/group'];
 export const MAX_ACCOUNT_FILE_BYTES = 1024 * 1024;
+const CACHED_CHARACTERS = 64 * 1024;
 
 /**
  * A fresh container sees its image's files, which are read once an image; one that has run before may have changed
@@ -17,8 +18,13 @@ export async function resolveContainerUser(context: ContainersContext, record: C
   const key = record.diffIds.join();
   const cached = fresh ? context.accounts.get(key) : undefined;
   const files = cached ?? (await readAccountFiles(context, record));
-  if (fresh) context.accounts.set(key, files);
+  if (fresh && isSmall(files)) context.accounts.set(key, files);
   return resolveUser({ user: record.config.User ?? '', groupAdd: record.hostConfig.GroupAdd ?? [], ...files });
+}
+
+/** What an image brings along must not fill the daemon's memory. */
+function isSmall({ passwd, group }: AccountFiles): boolean {
+  return (passwd?.length ?? 0) + (group?.length ?? 0) <= CACHED_CHARACTERS;
 }
 
 /** Of a container that never ran. The names, which may be links to anywhere on the host, are not looked up. */

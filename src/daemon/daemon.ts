@@ -1,6 +1,6 @@
 /** isled: makes its directories, takes its lock, starts islet, restores what runs, and answers on its socket. */
 import { randomUUID } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -17,6 +17,7 @@ import { ImageService } from '../images/service.ts';
 import { BridgeNetwork } from '../networks/drivers/bridge.ts';
 import { type Database, migrate, openDatabase, writeAheadLog } from '../platform/database.ts';
 import { GroupFlush } from '../platform/group-flush.ts';
+import { RecentMap } from '../platform/recent-map.ts';
 import { DiskReserve, isDatabaseFull, type SpaceReserve, withReserve } from '../platform/reserve.ts';
 import { type CgroupBackend, createCgroupBackend, readCgroupLayout } from '../runtime/cgroups/index.ts';
 import { Launcher } from '../runtime/executor.ts';
@@ -40,6 +41,8 @@ export type DaemonLog = Logger;
 const OLD_LAUNCHER_PATIENCE_MS = 5000;
 /** For a few hundred removals: each changes some pages of 4 KiB, and their log is written over again after 4 MiB. */
 const RESERVE_BYTES = 4 << 20;
+/** Images whose passwd and group files are kept in memory: with files of 64 KiB at most, 16 MiB. */
+const CACHED_ACCOUNTS = 128;
 /** What a loss of power may undo of starts and ends, whose containers it ends anyway. */
 const FLUSH_DELAY_MS = 20;
 
@@ -228,7 +231,7 @@ async function openContainers(parts: Parts): Promise<{ containers: ContainerServ
     idPool: new HostIdPool(config.usernsPool),
     strayMaps: [],
     containers: new Map(),
-    accounts: new Map(),
+    accounts: new RecentMap(CACHED_ACCOUNTS),
     execs: new Map(),
   };
   const containers = new ContainerService(context);
@@ -254,7 +257,13 @@ function engineId(database: Database): string {
 
 /** Listens with mode 0660: who may write to this socket is root on this host. A socket that nobody answers is replaced. */
 async function listen(server: Server, path: string): Promise<void> {
-  if (existsSync(path)) {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found !== undefined) {
+    if (!found.isSocket()) {
+      throw new EngineError('Conflict', `${path} is there and is no socket, so isled cannot listen on it`, {
+        hint: 'move it away, or give this daemon another -H',
+      });
+    }
     if (await answers(path)) {
       throw new EngineError('Conflict', `another process listens on ${path}`, { hint: 'give this daemon another -H' });
     }

@@ -3,7 +3,7 @@ import { parseConfig } from '../distribution/documents.ts';
 import { formatReference, parseReference } from '../distribution/reference.ts';
 import type { Reference } from '../distribution/reference.ts';
 import { EngineError } from '../errors.ts';
-import { migrate, transaction } from '../platform/database.ts';
+import { migrate, readRow, transaction } from '../platform/database.ts';
 import type { Database } from '../platform/database.ts';
 import { type SpaceReserve, withReserve } from '../platform/reserve.ts';
 import { namesOf } from './record.ts';
@@ -150,7 +150,8 @@ export class ImageStore {
     for (const row of this.#rows('SELECT * FROM images')) {
       const id = String(row['id']);
       // A configuration never changes under its id, so that an image is parsed once.
-      const config = this.#images.get(id)?.config ?? parseConfig(asBytes(row['config']));
+      const config =
+        this.#images.get(id)?.config ?? readRow(this.#db, 'images', id, () => parseConfig(asBytes(row['config'])));
       const ownLayers = (layers.get(id) ?? []).map((layer) => ({
         diffId: String(layer['diff_id']),
         sizeBytes: Number(layer['size_bytes']),

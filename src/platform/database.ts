@@ -62,6 +62,20 @@ export function migrate(db: Database, component: string, steps: readonly string[
   }
 }
 
+/** Reads one row; what that throws is told with the row's place, which a parser does not know, and the way out. */
+export function readRow<T>(db: Database, table: string, id: string, read: () => T): T {
+  try {
+    return read();
+  } catch (thrown) {
+    const reason = thrown instanceof Error ? thrown.message : String(thrown);
+    const path = db.location() ?? ':memory:';
+    throw new EngineError('System', `the row ${id} of the table ${table} in ${path} cannot be read: ${reason}`, {
+      hint: `put a good copy of the database back, or remove the row (sqlite3 ${path} "DELETE FROM ${table} WHERE id = '${id}'"): isle then starts without it`,
+      cause: thrown,
+    });
+  }
+}
+
 /** Runs `body` in one transaction: all of it is on disk afterwards, or, if it throws, nothing. */
 export function transaction<T>(db: Database, body: () => T): T {
   db.exec('BEGIN IMMEDIATE');

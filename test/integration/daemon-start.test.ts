@@ -1,6 +1,6 @@
 /** How isled starts and does not start: one for its roots, whatever an earlier one or a damaged disk has left there. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, beforeEach, describe, it } from 'node:test';
@@ -55,6 +55,43 @@ describe('the start of the daemon', () => {
     }
     assert.equal(Number(readFileSync(pidFile, 'utf8').split('\n')[0]), daemon.pid());
     assert.match(await daemon.ok(['version', '-f', '{{.Server.Version}}']), /^\d/);
+  });
+
+  it('leaves alone what is no socket at the place of its own', async () => {
+    await daemon.stop();
+    const path = join(daemon.execRoot, 'mine');
+    writeFileSync(path, 'a file of somebody');
+    await fails(
+      /isled: .*mine is there and is no socket.*\nHint: move it away, or give this daemon another -H/,
+      '-H',
+      `unix://${path}`,
+    );
+    assert.equal(readFileSync(path, 'utf8'), 'a file of somebody');
+    mkdirSync(`${path}.d`);
+    await fails(/mine\.d is there and is no socket/, '-H', `unix://${path}.d`);
+    symlinkSync(path, `${path}.link`);
+    await fails(/mine\.link is there and is no socket/, '-H', `unix://${path}.link`);
+  });
+
+  it('names the row of the database that it cannot read, and the way out', async () => {
+    await daemon.stop();
+    const db = new DatabaseSync(database);
+    const insert = (text: string) => {
+      db.exec('DELETE FROM containers');
+      db.prepare('INSERT INTO containers VALUES (?, ?, ?)').run('f'.repeat(64), 'broken', text);
+    };
+    insert('{"id": "f');
+    const place = `the row f{64} of the table containers in .*isle.db cannot be read`;
+    const wayOut =
+      "Hint: put a good copy of the database back, or remove the row .*DELETE FROM containers WHERE id = 'f{64}'";
+    await fails(new RegExp(`isled: ${place}: Unterminated string in JSON.*\\n${wayOut}`));
+    insert('{}');
+    await fails(new RegExp(`${place}: it is not the record of this container`));
+    db.exec('DELETE FROM containers');
+    db.prepare('INSERT INTO images (id, config) VALUES (?, ?)').run('sha256:x', Buffer.from('no JSON'));
+    await fails(/the row sha256:x of the table images in .* cannot be read: .*\n.*DELETE FROM images/);
+    db.exec('DELETE FROM images');
+    db.close();
   });
 
   it('is won by exactly one of several that start at once behind a dead one', async () => {
