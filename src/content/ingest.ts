@@ -10,6 +10,8 @@ const WRITE_BATCH_BYTES = 1 << 20;
 interface IngestTarget {
   digest: string;
   size: number | undefined;
+  /** Rejects when the disk has no room for what comes behind so many bytes. */
+  fits: (total: number) => Promise<void>;
   file: FileHandle;
   partialPath: string;
   finalPath: string;
@@ -60,6 +62,7 @@ export class Ingest {
     const expected = this.#batchBytes;
     this.#batch = [];
     this.#batchBytes = 0;
+    await this.#target.fits(this.#offset);
     try {
       const { bytesWritten } = await this.#target.file.writev(batch);
       if (bytesWritten === expected) return;

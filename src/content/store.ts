@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { EngineError } from '../errors.ts';
 import { digestHex } from '../oci/digest.ts';
+import { DiskRoom } from '../platform/disk-room.ts';
 import { Ingest } from './ingest.ts';
 
 export interface BlobInfo {
@@ -20,10 +21,12 @@ export interface BlobInfo {
 export class ContentStore {
   readonly #blobs: string;
   readonly #ingests: string;
+  readonly #room: DiskRoom;
   #sequence = 0;
 
-  /** `root` is made by `init`. */
-  constructor({ root }: { root: string }) {
+  /** `root` is made by `init`. `room`: what blobs must leave free. */
+  constructor({ root, room = new DiskRoom() }: { root: string; room?: DiskRoom | undefined }) {
+    this.#room = room;
     this.#blobs = join(root, 'blobs', 'sha256');
     this.#ingests = join(root, 'ingest');
   }
@@ -78,14 +81,18 @@ export class ContentStore {
 
   /**
    * Begins to take in a blob. The caller writes its bytes in order and then commits, or aborts; several ingests of one
-   * digest may run, the first to commit wins. `size` (bytes), when given, is enforced while writing.
+   * digest may run, the first to commit wins. `size` (bytes), when given, is enforced while writing. Rejects with ENOSPC
+   * when the disk has no room for it.
    */
   async openIngest(digest: string, size?: number): Promise<Ingest> {
     const hex = digestHex(digest);
+    const what = `cannot take in blob ${digest}`;
+    await this.#room.require(this.#ingests, size ?? 0, size === undefined ? what : `${what} of ${size} bytes`);
+    const fits = this.#room.meter(this.#ingests, (total) => `${what} beyond its first ${total} bytes`);
     this.#sequence += 1;
     const partialPath = join(this.#ingests, `${hex}.${this.#sequence}`);
     const file = await open(partialPath, 'wx', 0o600);
-    return new Ingest({ digest, size, file, partialPath, finalPath: join(this.#blobs, hex) });
+    return new Ingest({ digest, size, fits, file, partialPath, finalPath: join(this.#blobs, hex) });
   }
 
   /** Takes in a whole blob from `source`; nothing is left when it fails. A blob that is there already is not read again. */

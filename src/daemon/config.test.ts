@@ -17,6 +17,7 @@ describe('parseConfig', () => {
       auditRefuse: 'off',
       usernsRemap: undefined,
       usernsPool: 'isle',
+      keepFreeBytes: undefined,
       programDir: '/opt/isle',
     });
   });
@@ -28,6 +29,14 @@ describe('parseConfig', () => {
     assert.equal(config.pidFile, '/tmp/x/isled.pid');
   });
 
+  it('reads sizes in units of 1024', () => {
+    const sizes = ['0', '4096', '64k', '500M', '2gb', '1T'].map((size) => {
+      const config = parseConfig(['--keep-free', size], '/');
+      return typeof config === 'object' ? config.keepFreeBytes : assert.fail();
+    });
+    assert.deepEqual(sizes, [0, 4096, 2 ** 16, 500 * 2 ** 20, 2 ** 31, 2 ** 40]);
+  });
+
   const wrong: [string[], RegExp][] = [
     [['-H', 'tcp://0.0.0.0:2375'], /--host: isled listens on unix:/],
     [['-H', `unix:///${'x'.repeat(120)}`], /--host: the path is longer than 107 bytes/],
@@ -37,6 +46,7 @@ describe('parseConfig', () => {
     [['--log-level', 'loud'], /--log-level: choose one of/],
     [['--audit-refuse', 'hihg'], /--audit-refuse: choose one of critical, high, medium, low, info, off/],
     [['--userns-pool', 'a:b'], /--userns-pool: give the name of a user/],
+    [['--keep-free', '10%'], /--keep-free: give bytes, or a number with k, m, g or t/],
     [['--nonsense'], /Unknown option '--nonsense'/],
     [['word'], /Unexpected argument 'word'/],
   ];

@@ -21,6 +21,8 @@ export interface DaemonConfig {
   usernsRemap: string | undefined;
   /** Whose ranges in /etc/subuid and /etc/subgid `--userns auto` gives to containers. */
   usernsPool: string;
+  /** What images leave free on the data root's file system; undefined: the default of DiskRoom */
+  keepFreeBytes: number | undefined;
   /** where islet and hello lie */
   programDir: string;
 }
@@ -44,6 +46,8 @@ Options:
                              (65536) that no other has
       --userns-pool USER     whose ids in /etc/subuid and /etc/subgid those are (default isle; made there
                              if missing)
+      --keep-free SIZE       what images leave free on the disk, such as 500m or 2g (default a twentieth
+                             of it, at most 1g)
   -l, --log-level LEVEL      debug, info, warn, error, fatal (default info)
   -D, --debug                the same as --log-level debug
       --islet PATH           the islet program (default: beside this program's own files)
@@ -62,6 +66,7 @@ const OPTIONS = {
   'audit-refuse': { type: 'string' },
   'userns-remap': { type: 'string' },
   'userns-pool': { type: 'string' },
+  'keep-free': { type: 'string' },
   'log-level': { type: 'string', short: 'l' },
   debug: { type: 'boolean', short: 'D' },
   islet: { type: 'string' },
@@ -112,8 +117,16 @@ export function parseConfig(argv: string[], programDir: string): DaemonConfig | 
     auditRefuse,
     usernsRemap: values['userns-remap'],
     usernsPool,
+    keepFreeBytes: parseSize('keep-free', values['keep-free']),
     programDir: values.islet === undefined ? programDir : resolve(values.islet, '..'),
   };
+}
+
+function parseSize(flag: string, value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const [, digits, unit = ''] = /^(\d{1,15})([kmgt]?)b?$/i.exec(value) ?? [];
+  if (digits === undefined) invalid(flag, value, 'give bytes, or a number with k, m, g or t behind it');
+  return Number(digits) * 1024 ** ' kmgt'.indexOf(unit.toLowerCase() || ' ');
 }
 
 function parseAuditRefuse(value: string): Severity | 'off' {

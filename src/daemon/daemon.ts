@@ -17,6 +17,7 @@ import { ImageService } from '../images/service.ts';
 import { BridgeNetwork } from '../networks/drivers/bridge.ts';
 import { type Database, migrate, openDatabase, writeAheadLog } from '../platform/database.ts';
 import { GroupFlush } from '../platform/group-flush.ts';
+import { DiskRoom } from '../platform/disk-room.ts';
 import { RecentMap } from '../platform/recent-map.ts';
 import { DiskReserve, isDatabaseFull, type SpaceReserve, withReserve } from '../platform/reserve.ts';
 import { type CgroupBackend, createCgroupBackend, readCgroupLayout } from '../runtime/cgroups/index.ts';
@@ -182,13 +183,15 @@ interface Parts {
 /** Opens the stores, connects images and containers with each other, and restores. */
 async function openContainers(parts: Parts): Promise<{ containers: ContainerService; images: ImageService }> {
   const { config, log, database } = parts;
+  const room = new DiskRoom(config.keepFreeBytes);
   const snapshots = new SnapshotStore({
+    room,
     root: join(config.dataRoot, 'snapshots'),
     isletPath: parts.islet,
     removeTree: async (path) => void (await parts.launcher.run(removeTreesPlan([path]))),
   });
   await snapshots.init();
-  const content = new ContentStore({ root: join(config.dataRoot, 'content') });
+  const content = new ContentStore({ root: join(config.dataRoot, 'content'), room });
   content.init();
   const images = new ImageService({
     database,

@@ -14,6 +14,7 @@ import { closeSource } from '../archive/decompress.ts';
 import { EngineError, toEngineError } from '../errors.ts';
 import { type OverlayMount, overlayMount } from '../mounts/mount.ts';
 import { randomHex } from '../platform/random.ts';
+import { DiskRoom } from '../platform/disk-room.ts';
 import { orAborted } from './abort.ts';
 import { emptyDirectory } from './islet.ts';
 import { type UnpackedLayer, type UnpackRequest, unpackLayer } from './unpack.ts';
@@ -34,6 +35,8 @@ interface IndexedLayer extends LayerRecord {
 }
 
 export interface SnapshotStoreOptions {
+  /** What layers must leave free; a default without it. */
+  room?: DiskRoom | undefined;
   /** Directory of the store; made by `init`. */
   root: string;
   isletPath: string;
@@ -70,6 +73,7 @@ function notFound(what: string): EngineError {
 export class SnapshotStore {
   readonly #root: string;
   readonly #isletPath: string;
+  readonly #room: DiskRoom;
   readonly #removeTree: (path: string) => Promise<void>;
   readonly #layers = new Map<string, IndexedLayer>();
   /** Containers by id with the keys of their layers, topmost first. */
@@ -79,6 +83,7 @@ export class SnapshotStore {
   constructor(options: SnapshotStoreOptions) {
     this.#root = options.root;
     this.#isletPath = options.isletPath;
+    this.#room = options.room ?? new DiskRoom();
     this.#removeTree = options.removeTree ?? ((path) => this.#removeHere(path));
   }
 
@@ -308,7 +313,8 @@ export class SnapshotStore {
       await mkdir(join(temporary, 'fs'));
       // Not through mkdir: the umask would take part.
       await chmod(join(temporary, 'fs'), 0o755);
-      const layer = await unpackLayer(this.#isletPath, join(temporary, 'fs'), request);
+      const place = { isletPath: this.#isletPath, directory: join(temporary, 'fs'), room: this.#room };
+      const layer = await unpackLayer(place, request);
       await this.#describe(temporary, diffId, layer);
       await rename(temporary, this.#path('layers', key));
       return { diffId, sizeBytes: layer.sizeBytes, rootOpaque: layer.rootOpaque };

@@ -4,6 +4,7 @@ import { LayerSink } from '../archive/layer.ts';
 import { TarParser } from '../archive/tar-parser.ts';
 import { UnpackEncoder } from '../archive/unpack-ops.ts';
 import { EngineError } from '../errors.ts';
+import type { DiskRoom } from '../platform/disk-room.ts';
 import { describeFailure, UnpackProcess } from './islet.ts';
 
 export interface UnpackRequest {
@@ -14,6 +15,14 @@ export interface UnpackRequest {
   signal?: AbortSignal | undefined;
   /** Told of compressed bytes as they are consumed: each call gives the total so far. */
   onBytes?: ((total: number) => void) | undefined;
+}
+
+/** What does the work, and where. */
+export interface Unpacker {
+  isletPath: string;
+  /** Exists and is empty. */
+  directory: string;
+  room: DiskRoom;
 }
 
 export interface UnpackedLayer {
@@ -40,11 +49,10 @@ async function* counted(
 /**
  * Unpacks one layer into an existing empty directory in one pass: decompress, hash, parse, hand to islet. Rejects, with
  * the directory in an unknown state, for a damaged archive or wrong digest (InvalidParameter), what the host refuses
- * (System, code = errno name), the source's own error, or `signal.reason`.
+ * (System, code = errno name), a disk that it would fill (System, ENOSPC), the source's own error, or `signal.reason`.
  */
 export async function unpackLayer(
-  isletPath: string,
-  directory: string,
+  { isletPath, directory, room }: Unpacker,
   request: UnpackRequest,
 ): Promise<UnpackedLayer> {
   const { diffId, signal, onBytes } = request;
@@ -55,9 +63,13 @@ export async function unpackLayer(
   const sink = new LayerSink(encoder);
   // A layer without its end marker is cut short only if the digest says so.
   const parser = new TarParser(sink, { endMarker: 'optional' });
+  const fits = room.meter(directory, (total) => `cannot unpack layer ${diffId} beyond its first ${total} bytes`);
+  let unpackedBytes = 0;
   const islet = new UnpackProcess(isletPath, [directory]);
   try {
     for await (const chunk of decompress(source, { signal })) {
+      unpackedBytes += chunk.length;
+      await fits(unpackedBytes);
       hash.update(chunk);
       parser.write(chunk);
       if (encoder.bytes > 0 && !(await islet.write(encoder.take()))) break;

@@ -1,6 +1,7 @@
 /** Pulls that must fail: corrupt and cut layers, registries that are down, a disk that is full. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { statfsSync } from 'node:fs';
 import { mkdtemp, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -71,6 +72,39 @@ describe('a pull that fails', () => {
     assert.match(stderr, /500/);
   });
 
+  it('because a small layer grows larger than the disk stops before the disk is full, and gives the space back', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'isle-bomb-'));
+    try {
+      const bomb = await tar([{ name: 'zeros', content: Buffer.alloc(60 << 20) }]);
+      await writeLayout(join(directory, 'layout'), { layers: [bomb], compression: 'gzip', config: { Cmd: ['x'] } });
+      await using registry = await startRegistry();
+      await registry.push(join(directory, 'layout'), 'bomb:1');
+      const free = await nothingIsThere();
+      let least = free;
+      const watch = setInterval(() => {
+        const { bavail, bsize } = statfsSync(daemon.dataRoot);
+        least = Math.min(least, bavail * bsize);
+      }, 2);
+      const { code, stderr } = await daemon.docker(['pull', `${registry.host}/bomb:1`]);
+      clearInterval(watch);
+      assert.equal(code, 1);
+      assert.match(
+        stderr,
+        /cannot unpack layer sha256:[0-9a-f]{64} beyond its first \d{8} bytes: no space left on device/,
+      );
+      assert.match(stderr, /file system of .*ingest.* has \d+ bytes, of which 2516582 are kept free/);
+      assert.match(stderr, /isled --keep-free/);
+      assert.ok(least >= FULL_DISK_BYTES / 20, `${least} bytes were left`);
+      assert.ok(free - (await nothingIsThere()) < 2 << 20);
+      // Without the fence the disk does fill up.
+      await using unfenced = await startDaemon({ dataRootBytes: FULL_DISK_BYTES, args: ['--keep-free', '0'] });
+      const { stderr: kernels } = await unfenced.docker(['pull', `${registry.host}/bomb:1`]);
+      assert.match(kernels, /write `zeros`: ENOSPC|beyond its first \d+ bytes: .* of which 0 are kept free/);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+
   it('because the disk is full says so and gives the space back', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'isle-large-'));
     try {
@@ -82,7 +116,7 @@ describe('a pull that fails', () => {
       const free = await nothingIsThere();
       const { code, stderr } = await daemon.docker(['pull', `${registry.host}/large:1`]);
       assert.equal(code, 1);
-      assert.match(stderr, /no space left on device/i);
+      assert.match(stderr, /cannot take in blob sha256:[0-9a-f]{64} of \d{8} bytes: no space left on device/);
       const freeAfter = await nothingIsThere();
       assert.ok(free - freeAfter < 2 << 20, `${free - freeAfter} bytes are still taken`);
       await daemon.ok(['pull', '-q', `${registry.host}/busybox:1`]);

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
 import type { OverlayMount } from '../../src/mounts/mount.ts';
+import { DiskRoom } from '../../src/platform/disk-room.ts';
 import { SnapshotStore } from '../../src/snapshots/store.ts';
 import { inPieces } from '../fixtures/chunks.ts';
 import { ISLET } from '../fixtures/islet-box.ts';
@@ -115,7 +116,15 @@ describe('the snapshot store', () => {
     const root = mkdtempSync(join(tmpdir(), 'isle-full-'));
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'isle-full', root]);
     try {
-      const store = new SnapshotStore({ root, isletPath: ISLET });
+      const refusing = new SnapshotStore({ root, isletPath: ISLET });
+      await refusing.init();
+      await assert.rejects(refusing.unpack({ diffId: digestOf(BIG), source: inPieces(BIG) }), {
+        code: 'ENOSPC',
+        message:
+          /cannot unpack layer sha256:[0-9a-f]{64} beyond its first \d+ bytes: no space left on device for images/,
+      });
+      // As if others had used up what was there when it was looked.
+      const store = new SnapshotStore({ root, isletPath: ISLET, room: new DiskRoom(Number.NEGATIVE_INFINITY) });
       await store.init();
       await assert.rejects(store.unpack({ diffId: digestOf(BIG), source: inPieces(BIG) }), {
         kind: 'System',
