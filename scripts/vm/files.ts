@@ -28,7 +28,17 @@ export const CACHE = join(ROOT, '.cache/vm');
 const VERSION = 1;
 const KERNEL_PACKAGE = 'linux-image-cloud-amd64';
 /** What tests and isle itself call in the guest, beside what every Debian has. */
-const GUEST_PACKAGES = ['apparmor', 'busybox-static', 'iproute2', 'kmod', 'nftables', 'procps'];
+const GUEST_PACKAGES = [
+  'apparmor',
+  'busybox-static',
+  'iproute2',
+  'kmod',
+  'nftables',
+  'policycoreutils',
+  'procps',
+  'selinux-policy-default',
+  'selinux-utils',
+];
 const ROOT_DISK_BYTES = 3 * 1024 ** 3;
 const TOOLS_DISK_BYTES = 400 * 1024 ** 2;
 /** In the order in which they need each other. ext4 is built into Debian's kernel; the rest is loaded on demand. */
@@ -42,6 +52,8 @@ const BOOT_MODULES = [
   'char/virtio_console',
 ];
 const GUEST_SCRIPTS = join(import.meta.dirname, 'guest');
+/** A module of SELinux's policy. It is compiled with all of Debian's, which under emulation would take minutes. */
+const POLICY_MODULE = join(GUEST_SCRIPTS, 'container.cil');
 
 export interface MachineFiles {
   kernel: string;
@@ -56,7 +68,13 @@ export async function machineFiles(): Promise<MachineFiles> {
   const suite = debianSuite();
   const docker = await which(await findDocker());
   const recipe = {
-    system: key({ suite, packages: GUEST_PACKAGES, kernel: KERNEL_PACKAGE, modules: BOOT_MODULES }),
+    system: key({
+      suite,
+      packages: GUEST_PACKAGES,
+      kernel: KERNEL_PACKAGE,
+      modules: BOOT_MODULES,
+      policy: readFileSync(POLICY_MODULE, 'utf8'),
+    }),
     tools: key({ suite, node: process.version, docker: await run(docker, ['--version']) }),
   };
   const system = join(CACHE, `system-${recipe.system}`);
@@ -121,6 +139,7 @@ async function makeSystem(directory: string, suite: string): Promise<void> {
   // Debian's root has lib as a link to usr/lib.
   cpSync(modules, join(root, 'usr/lib/modules', release), { recursive: true });
   await run('chroot', [root, 'depmod', release]);
+  await prepareSelinux(root);
   await takeBootModules(join(modules, 'kernel/drivers'), join(directory, 'modules'));
   await makeDisk(root, join(directory, 'root.img'), ROOT_DISK_BYTES);
   for (const path of [root, kernel]) rmSync(path, { recursive: true });
@@ -151,6 +170,15 @@ async function debootstrap(root: string, suite: string): Promise<void> {
   const include = `--include=${GUEST_PACKAGES.join(',')}`;
   await run('unshare', ['--mount', 'debootstrap', '--variant=minbase', include, suite, root]);
   for (const path of ['var/cache/apt', 'var/lib/apt/lists']) rmSync(join(root, path), { recursive: true, force: true });
+}
+
+/** Compiles the policy and labels all files by it; nothing of this machine's own SELinux, if it has one, is touched. */
+async function prepareSelinux(root: string): Promise<void> {
+  copyFileSync(POLICY_MODULE, join(root, 'root/container.cil'));
+  await run('chroot', [root, 'semodule', '--noreload', '--install', '/root/container.cil']);
+  const label =
+    'mount -t proc proc "$1/proc" && chroot "$1" setfiles /etc/selinux/default/contexts/files/file_contexts /';
+  await run('unshare', ['--mount', 'sh', '-c', label, 'sh', root]);
 }
 
 async function takeBootModules(drivers: string, target: string): Promise<void> {

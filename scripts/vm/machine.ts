@@ -10,14 +10,21 @@ import type { MachineFiles } from './files.ts';
 export interface Boot {
   /** What the kernel is told beside the console. */
   kernelArguments: string;
+  /** The folder of the tests that run on it. */
+  tests: string;
 }
 
 /** The machines that tests can ask for. */
 export const BOOTS: Record<string, Boot> = {
-  apparmor: { kernelArguments: 'cgroup_no_v1=all apparmor=1 security=apparmor' },
+  apparmor: { kernelArguments: 'cgroup_no_v1=all apparmor=1 security=apparmor', tests: 'test/vm' },
+  // The guest enforces by itself, once it has loaded the policy.
+  selinux: {
+    kernelArguments: 'cgroup_no_v1=all selinux=1 security=selinux enforcing=0',
+    tests: 'test/vm/selinux',
+  },
 };
 
-export interface MachineRequest extends Boot {
+export interface MachineRequest extends Pick<Boot, 'kernelArguments'> {
   files: MachineFiles;
   initramfs: string;
   /** A tar with the job. */

@@ -19,6 +19,11 @@ for controller in $(cat /sys/fs/cgroup/cgroup.controllers); do
   echo "+$controller" > /sys/fs/cgroup/cgroup.subtree_control
 done
 hostname isle-vm
+if grep -qw security=selinux /proc/cmdline; then
+  mount -t selinuxfs selinuxfs /sys/fs/selinux
+  load_policy -i
+  setenforce 1
+fi
 ip link set lo up
 
 for port in /sys/class/virtio-ports/*; do
