@@ -11,16 +11,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "label.h"
 #include "plan.h"
 
 #define NOT_FOUND 127
 #define NOT_EXECUTABLE 126
 
 int run_init(struct context *ctx, const struct op_init *op) {
-  (void)op;
   if (ctx->pivoted) return fail(ctx, EINVAL, "init comes before the pivot, while the host's /proc is in reach");
   ctx->init_fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
-  return ctx->init_fd < 0 ? errno : 0;
+  if (ctx->init_fd < 0) return errno;
+  /* The copy is the launcher's own; the domain of containers may execute their files only. */
+  return *op->label ? label_fd(ctx->init_fd, op->label) : 0;
 }
 
 int init_exec(struct context *ctx, char **argv, uint32_t count, char **env) {

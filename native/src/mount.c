@@ -177,7 +177,7 @@ int run_mount_bind(struct context *ctx, const struct op_mount_bind *op) {
  * One empty tmpfs serves all masked directories: many containers with many masks each would slow the kernel's mount
  * code down. It is cloned from where it was attached first, because kernels before 6.15 cannot clone a detached mount.
  */
-static int mask_directory(struct context *ctx, int target) {
+static int mask_directory(struct context *ctx, int target, const char *label) {
   if (ctx->mask_fd >= 0) {
     int tree = open_tree(ctx->mask_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
     if (tree < 0) return errno;
@@ -189,6 +189,7 @@ static int mask_directory(struct context *ctx, int target) {
   if (context_fd < 0) return errno;
   /* The source only names it in mountinfo. */
   int error = fsconfig(context_fd, FSCONFIG_SET_STRING, "source", "tmpfs", 0) < 0 ? errno : 0;
+  if (error == 0 && *label && fsconfig(context_fd, FSCONFIG_SET_STRING, "context", label, 0) < 0) error = errno;
   if (error == 0 && fsconfig(context_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) error = errno;
   int mount_fd = error == 0 ? fsmount(context_fd, FSMOUNT_CLOEXEC, MASK_ATTRS) : -1;
   if (error == 0 && mount_fd < 0) error = errno;
@@ -229,7 +230,7 @@ int run_mask(struct context *ctx, const struct op_mask *op) {
   if (target < 0) return is_missing(errno) ? 0 : errno;
   struct stat info;
   int error = fstat(target, &info) < 0 ? errno : 0;
-  if (error == 0) error = S_ISDIR(info.st_mode) ? mask_directory(ctx, target) : mask_file(ctx, target);
+  if (error == 0) error = S_ISDIR(info.st_mode) ? mask_directory(ctx, target, op->label) : mask_file(ctx, target);
   close(target);
   return error;
 }

@@ -149,8 +149,12 @@ describe('LayerSink', () => {
     assert.throws(() => run([{ path: './', type: '2', linkPath: '/etc' }]), { ...UNSAFE, message: /replace the root/ });
   });
 
-  it('drops trusted attributes: they would steer overlayfs', () => {
-    const pax = { 'SCHILY.xattr.trusted.overlay.redirect': '/etc', 'SCHILY.xattr.user.ok': 'v' };
+  it('drops attributes that steer overlayfs or SELinux', () => {
+    const pax = {
+      'SCHILY.xattr.trusted.overlay.redirect': '/etc',
+      'SCHILY.xattr.security.selinux': 'system_u:object_r:init_exec_t:s0',
+      'SCHILY.xattr.user.ok': 'v',
+    };
     assert.deepEqual(names([{ path: 'd', type: '5', pax }]), ['dir d', 'xattr user.ok']);
   });
 });

@@ -9,6 +9,7 @@ const WHITEOUT_PREFIX = '.wh.';
 const AUFS_PREFIX = '.wh..wh.';
 const OPAQUE_NAME = '.wh..wh..opq';
 const XATTR_PREFIX = 'SCHILY.xattr.';
+const SELINUX_LABEL = 'security.selinux';
 /** PATH_MAX without the NUL. */
 const PATH_MAX_BYTES = 4095;
 
@@ -162,12 +163,15 @@ export class LayerSink implements TarSink {
     this.#emit('whiteout', header, { path: parent + name });
   }
 
-  /** `trusted.` attributes steer overlayfs itself (redirects, opaque marks): an image must not set them. */
+  /**
+   * `trusted.` attributes steer overlayfs itself (redirects, opaque marks), and a label of SELinux is the host's to give:
+   * by one of its choice an image would have the policy start its program in another domain.
+   */
   #collectXattrs(header: TarHeader): void {
     for (const [key, value] of header.pax) {
       if (!key.startsWith(XATTR_PREFIX)) continue;
       const name = Buffer.from(key.slice(XATTR_PREFIX.length)).toString('latin1');
-      if (!name.startsWith('trusted.') && name !== '') this.#xattrs.push([name, value]);
+      if (!name.startsWith('trusted.') && name !== SELINUX_LABEL && name !== '') this.#xattrs.push([name, value]);
     }
   }
 }

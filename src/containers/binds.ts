@@ -1,18 +1,20 @@
 /** Directories and files of the host that a container was given: looked at when it is made, and again when it starts. */
 import { chownSync, existsSync, mkdirSync, type Stats, statSync } from 'node:fs';
 import { EngineError } from '../errors.ts';
-import type { HostConfig } from '../oci/container-config.ts';
 import type { Mount } from '../oci/runtime-spec.ts';
 import { bindOptions, bindRequests, type BindRequest } from '../oci/spec/binds.ts';
 import { hostId } from '../runtime/plan/namespaces.ts';
+import type { ContainersContext } from './context.ts';
 import type { ContainerRecord, UserRecord } from './record.ts';
+import { relabelling, whyNoLabel } from './selinux.ts';
 
-const SELINUX = '/sys/fs/selinux/enforce';
-
-/** At create. Throws InvalidParameter for a source that has to exist; the warnings name what this host lacks. */
-export function checkBinds(hostConfig: HostConfig, hasSelinux: boolean = existsSync(SELINUX)): string[] {
+/**
+ * At create. Throws InvalidParameter for a source that has to exist, or that cannot be relabelled; the warnings name what
+ * is not done.
+ */
+export function checkBinds(context: ContainersContext, record: ContainerRecord): string[] {
   const warnings: string[] = [];
-  for (const bind of bindRequests(hostConfig)) {
+  for (const bind of bindRequests(record.hostConfig)) {
     if (!bind.createSource && !existsSync(bind.source)) {
       throw new EngineError(
         'InvalidParameter',
@@ -21,12 +23,8 @@ export function checkBinds(hostConfig: HostConfig, hasSelinux: boolean = existsS
     }
     if (bind.relabel === '') continue;
     const field = `HostConfig.Binds: the option "${bind.relabel}" of ${bind.source}:${bind.target}`;
-    if (hasSelinux) {
-      throw new EngineError('NotImplemented', `${field} is not supported by isle yet`, {
-        hint: 'label the directory on the host: chcon -R -t container_file_t DIR',
-      });
-    }
-    warnings.push(`${field}: this host has no SELinux, so no label is changed.`);
+    if (context.selinux === null) warnings.push(`${field}: ${whyNoLabel()}, so no label is changed.`);
+    else relabelling(context, record, bind);
   }
   return warnings;
 }
@@ -58,18 +56,20 @@ function ownerMaps(
   };
 }
 
-function toMount(record: ContainerRecord, user: UserRecord, bind: BindRequest): Mount {
+function toMount(context: ContainersContext, record: ContainerRecord, user: UserRecord, bind: BindRequest): Mount {
+  const labelled = relabelling(context, record, bind);
   const stats = statSync(bind.source, { throwIfNoEntry: false });
   const maps = bind.idmap && stats !== undefined ? ownerMaps(record, user, stats) : {};
   return {
     destination: bind.target,
     type: 'bind',
     source: bind.source,
+    ...labelled,
     ...maps,
     options: bindOptions(bind, stats?.isDirectory() === false),
   };
 }
 
-export function bindMounts(record: ContainerRecord, user: UserRecord): Mount[] {
-  return bindRequests(record.hostConfig).map((bind) => toMount(record, user, bind));
+export function bindMounts(context: ContainersContext, record: ContainerRecord, user: UserRecord): Mount[] {
+  return bindRequests(record.hostConfig).map((bind) => toMount(context, record, user, bind));
 }

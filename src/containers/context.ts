@@ -14,6 +14,7 @@ import type { Container } from './container.ts';
 import type { ExecSession } from './exec/session.ts';
 import type { AppArmorPort, BridgePort, ContainerEvents, IdPool, ImageSource } from './ports.ts';
 import type { ContainerRecord } from './record.ts';
+import type { SelinuxHost } from './selinux.ts';
 import type { ContainerStore } from './store.ts';
 
 export interface Log {
@@ -53,6 +54,8 @@ export interface ContainersContext {
   readonly idPool: IdPool;
   /** Of containers that run and are not in the database. */
   readonly strayMaps: IdMap[];
+  /** Of --selinux-enabled, for containers that are made from now on; null without it, and on a host without SELinux. */
+  readonly selinux: SelinuxHost | null;
   readonly containers: Map<string, Container>;
   /** Further processes by their ids; ended ones for a while. */
   readonly execs: Map<string, ExecSession>;

@@ -25,6 +25,7 @@ import { seccompFor } from './launch-plan.ts';
 import { generateName } from './name-generator.ts';
 import { publish } from './publish.ts';
 import { type ContainerRecord, formatTimeNs, nowNs, ZERO_TIME } from './record.ts';
+import { checkLabels, labelWarnings, newLabels, withLabelOptions } from './selinux.ts';
 import { parseSignal } from './signals.ts';
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
@@ -83,7 +84,8 @@ export function draftRecord(
 ): ContainerRecord {
   const image = context.images.resolve(request.Image ?? '');
   const { HostConfig: wanted, NetworkingConfig: _networking, ...asked } = request;
-  const hostConfig = { ...resolveModes(context, wanted ?? {}), UsernsMode: askedUserns(wanted ?? {}) };
+  const resolved = { ...resolveModes(context, wanted ?? {}), UsernsMode: askedUserns(wanted ?? {}) };
+  const hostConfig = withLabelOptions(context, resolved);
   const config = mergeImageConfig(asked, image.config.config ?? {});
   const argv = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
   if (argv.length === 0 || argv[0] === '') {
@@ -113,6 +115,7 @@ export function draftRecord(
     endpoint: null,
     user: null,
     ...chooseIds(context, id, hostConfig, { reserve: false }),
+    labels: newLabels(context, hostConfig),
   };
 }
 
@@ -133,7 +136,9 @@ export async function createContainer(
     cpusetMems: cpuset?.mems,
     usernsRemap: context.idMap !== null || context.autoIds !== null,
   });
-  warnings.push(...checkBinds(record.hostConfig), ...enforcementWarnings(context, record.hostConfig));
+  checkLabels(context, record);
+  warnings.push(...labelWarnings(context, request.HostConfig ?? {}), ...checkBinds(context, record));
+  warnings.push(...enforcementWarnings(context, record.hostConfig));
   warnings.push(...confinementWarnings(context, record.hostConfig));
   const { StopSignal } = record.config;
   if (StopSignal !== undefined && StopSignal !== '') parseSignal(StopSignal);

@@ -19,6 +19,7 @@ import { givenDevices } from './devices.ts';
 import { engineFiles } from './files.ts';
 import { joinedContainers } from './joins.ts';
 import type { ContainerRecord, EndpointRecord, UserRecord } from './record.ts';
+import { engineFileLabel } from './selinux.ts';
 
 const UNCONNECTED: EndpointRecord = {
   networkId: '',
@@ -74,6 +75,7 @@ export function specOf(context: ContainersContext, record: ContainerRecord): Spe
     apparmorProfile: appArmorProfileOf(hostConfig, context.appArmor),
     joined: joinedContainers(context, record),
     idMap: record.idMap ?? null,
+    labels: record.labels,
   });
 }
 
@@ -105,10 +107,11 @@ export function buildStart(
 
 /** A file of the user takes the place of the engine's. */
 function givenMounts(context: ContainersContext, record: ContainerRecord, user: UserRecord): Mount[] {
-  const binds = bindMounts(record, user);
+  const binds = bindMounts(context, record, user);
   const taken = new Set(binds.map(({ destination }) => destination));
   const files = engineFiles(context, record).filter(({ target }) => !taken.has(target));
-  return [...files.map(({ source, target }) => engineFileMount(source, target)), ...binds];
+  const label = engineFileLabel(record);
+  return [...files.map(({ source, target }) => ({ ...engineFileMount(source, target), ...label })), ...binds];
 }
 
 function engineFileMount(source: string, destination: string): Mount {

@@ -1,6 +1,7 @@
 /** What is kept on disk about one container. Everything else (cgroup path, directories, link names) follows from it. */
 import type { ContainerConfig, HostConfig } from '../oci/container-config.ts';
 import type { IdMap } from '../oci/spec/namespaces.ts';
+import type { ContainerLabels } from '../security/selinux/index.ts';
 
 /**
  * created -> running -> exited -> running ...; running <-> paused; running -> restarting -> running, by a restart policy;
@@ -64,6 +65,8 @@ export interface ContainerRecord {
   idMap?: IdMap | null;
   /** Whose range that is, if it is nobody else's: this container's id, or that of the one whose namespaces it joined. */
   idOwner?: string;
+  /** SELinux; given at its creation, for life. Left out: none. */
+  labels?: ContainerLabels | undefined;
 }
 
 export const ZERO_TIME = '0001-01-01T00:00:00Z';

@@ -16,6 +16,7 @@ import { buildStart, networkMode } from './launch-plan.ts';
 import { publish } from './publish.ts';
 import { formatTimeNs, ZERO_TIME } from './record.ts';
 import { removeContainer } from './remove.ts';
+import { checkSelinuxIsThere } from './selinux.ts';
 import { startFailure } from './start-failure.ts';
 import { writeStartRecord } from './start-record.ts';
 import { writeRecord } from './write-record.ts';
@@ -52,6 +53,7 @@ export async function startContainer(context: ContainersContext, container: Cont
 async function launch(context: ContainersContext, container: Container): Promise<void> {
   const { record } = container;
   checkJoins(context, record);
+  checkSelinuxIsThere(record);
   record.user = await resolveContainerUser(context, record);
   if (networkMode(record) === 'bridge') record.endpoint = context.bridge.connect();
   mkdirSync(stateDir(context, record.id), { recursive: true, mode: 0o700 });

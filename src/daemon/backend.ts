@@ -44,7 +44,12 @@ function systemBackend(parts: BackendParts): SystemBackend {
       const imageList = await images.list({ all: true, digests: false, sharedSize: false, filters: new Map() });
       const paused = all.filter((container) => container.paused).length;
       const counts = { running: running - paused, paused, stopped: all.length - running, images: imageList.length };
-      return infoJson({ ...parts, counts, cgroupVersion: parts.cgroups.layout.version });
+      return infoJson({
+        ...parts,
+        hasSelinux: containers.context.selinux !== null,
+        counts,
+        cgroupVersion: parts.cgroups.layout.version,
+      });
     },
     events: (options, signal) => parts.events.subscribe(options, signal),
   };

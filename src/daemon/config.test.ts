@@ -18,6 +18,7 @@ describe('parseConfig', () => {
       usernsRemap: undefined,
       usernsPool: 'isle',
       keepFreeBytes: undefined,
+      selinuxEnabled: false,
       programDir: '/opt/isle',
     });
   });

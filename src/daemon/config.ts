@@ -23,6 +23,8 @@ export interface DaemonConfig {
   usernsPool: string;
   /** What images leave free on the data root's file system; undefined: the default of DiskRoom */
   keepFreeBytes: number | undefined;
+  /** Containers get labels of SELinux, where the host has it. */
+  selinuxEnabled: boolean;
   /** where islet and hello lie */
   programDir: string;
 }
@@ -48,6 +50,8 @@ Options:
                              if missing)
       --keep-free SIZE       what images leave free on the disk, such as 500m or 2g (default a twentieth
                              of it, at most 1g)
+      --selinux-enabled      label containers and their files, each with categories of its own, by the
+                             host's SELinux policy
   -l, --log-level LEVEL      debug, info, warn, error, fatal (default info)
   -D, --debug                the same as --log-level debug
       --islet PATH           the islet program (default: beside this program's own files)
@@ -67,6 +71,7 @@ const OPTIONS = {
   'userns-remap': { type: 'string' },
   'userns-pool': { type: 'string' },
   'keep-free': { type: 'string' },
+  'selinux-enabled': { type: 'boolean' },
   'log-level': { type: 'string', short: 'l' },
   debug: { type: 'boolean', short: 'D' },
   islet: { type: 'string' },
@@ -118,6 +123,7 @@ export function parseConfig(argv: string[], programDir: string): DaemonConfig | 
     usernsRemap: values['userns-remap'],
     usernsPool,
     keepFreeBytes: parseSize('keep-free', values['keep-free']),
+    selinuxEnabled: values['selinux-enabled'] === true,
     programDir: values.islet === undefined ? programDir : resolve(values.islet, '..'),
   };
 }

@@ -30,6 +30,7 @@ import type { DaemonConfig } from './config.ts';
 import { EventBus } from './events.ts';
 import { awaitOldLauncher, lockRoots, noteLauncher } from './lock.ts';
 import { ENGINE_VERSION } from './system.ts';
+import { labelStoreOps, readSelinux } from './selinux.ts';
 import { HostIdPool, readAutoIds, readIdMap } from './userns.ts';
 
 export interface RunningDaemon {
@@ -192,6 +193,8 @@ async function openContainers(parts: Parts): Promise<{ containers: ContainerServ
   });
   await snapshots.init();
   const content = new ContentStore({ root: join(config.dataRoot, 'content'), room });
+  const selinux = readSelinux(config.selinuxEnabled, log);
+  if (selinux !== null) await parts.launcher.run({ ops: labelStoreOps(selinux, join(config.dataRoot, 'snapshots')) });
   content.init();
   const images = new ImageService({
     database,
@@ -233,6 +236,7 @@ async function openContainers(parts: Parts): Promise<{ containers: ContainerServ
     autoIds: readAutoIds(config.usernsRemap),
     idPool: new HostIdPool(config.usernsPool),
     strayMaps: [],
+    selinux,
     containers: new Map(),
     accounts: new RecentMap(CACHED_ACCOUNTS),
     execs: new Map(),

@@ -57,13 +57,16 @@ interface EngineFacts {
   counts: Counts;
   cgroupVersion: 1 | 2;
   appArmor: AppArmor;
+  /** Do containers get labels? */
+  hasSelinux: boolean;
 }
 
 /** As dockerd lists them; AppArmor only where containers get a profile. */
-function securityOptions({ config, appArmor }: EngineFacts): string[] {
+function securityOptions({ config, appArmor, hasSelinux }: EngineFacts): string[] {
   return [
     ...(appArmor.hasDefault ? ['name=apparmor'] : []),
     'name=seccomp,profile=builtin',
+    ...(hasSelinux ? ['name=selinux'] : []),
     'name=cgroupns',
     ...(config.usernsRemap === undefined ? [] : ['name=userns']),
   ];

@@ -24,6 +24,22 @@ function escapeOption(path: string): string {
   return path.replace(/[\\,]/g, (c) => `\\${c}`);
 }
 
+function checkLength(options: string, layers: number): void {
+  if (Buffer.byteLength(options) <= OPTIONS_MAX_BYTES) return;
+  throw new EngineError('InvalidParameter', `the image has ${layers} layers: more than one overlay mount takes`, {
+    code: 'ETOOMANYLAYERS',
+    hint: 'Squash the image, or use a data root with a shorter path.',
+  });
+}
+
+/** All files in it have this SELinux context, whatever they have on disk; the mount's directories are not changed. */
+export function withContext(mount: OverlayMount, context: string): OverlayMount {
+  // In quotes, because a context has commas.
+  const options = `${mount.options},context="${context}"`;
+  checkLength(options, (/lowerdir=([^,]*)/.exec(options)?.[1] ?? '').split(':').length);
+  return { ...mount, options };
+}
+
 /**
  * `lower`: relative to `cwd`, topmost first, without `:`, `,` or `\`. `upper`, `work` and `target` are absolute.
  * Throws InvalidParameter when the options do not fit.
@@ -37,15 +53,6 @@ export function overlayMount(parts: {
 }): OverlayMount {
   const { cwd, lower, upper, work, target } = parts;
   const options = `lowerdir=${lower.join(':')},upperdir=${escapeOption(upper)},workdir=${escapeOption(work)},${FIXED_OPTIONS}`;
-  if (Buffer.byteLength(options) > OPTIONS_MAX_BYTES) {
-    throw new EngineError(
-      'InvalidParameter',
-      `the image has ${lower.length} layers: more than one overlay mount takes`,
-      {
-        code: 'ETOOMANYLAYERS',
-        hint: 'Squash the image, or use a data root with a shorter path.',
-      },
-    );
-  }
+  checkLength(options, lower.length);
   return { cwd, target, options };
 }

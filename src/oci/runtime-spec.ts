@@ -70,6 +70,8 @@ export interface Mount {
   /** With the option idmap (or ridmap for the whole tree): how owners on disk appear in the container; containerID is the id on disk. */
   uidMappings?: IdMapping[];
   gidMappings?: IdMapping[];
+  /** isle's own: the SELinux context that all of a bind mount's source is given before. */
+  relabel?: string;
   /** isle's own: the mount namespace that `source` is in, another container's. */
   sourceNamespace?: string;
   /** fstab options; isle also understands LXC's `create=file` on a bind mount whose target is a file that may be missing. */
@@ -195,6 +197,8 @@ export interface Linux {
   gidMappings?: IdMapping[];
   /** Of a new time namespace, by clock (`monotonic`, `boottime`). */
   timeOffsets?: Record<string, { secs?: number; nanosecs?: number }>;
+  /** SELinux context of the files in the container's own file systems. */
+  mountLabel?: string;
   maskedPaths?: string[];
   readonlyPaths?: string[];
   sysctl?: Record<string, string>;

@@ -1,5 +1,6 @@
 /** `--security-opt`, as the docker CLI sends it: `KEY=VALUE` (older clients `KEY:VALUE`), or a word alone. */
 import { EngineError } from '../errors.ts';
+import { type LabelOptions, parseLabelOptions } from '../security/selinux/index.ts';
 
 export interface SecurityOptions {
   noNewPrivileges: boolean;
@@ -9,6 +10,7 @@ export interface SecurityOptions {
   userns: string;
   /** Name of an AppArmor profile, or `unconfined`; '': the engine's own. */
   apparmor: string;
+  label: LabelOptions;
 }
 
 function parseBoolean(option: string, value: string): boolean {
@@ -27,17 +29,30 @@ function notYet(option: string, hint: string): EngineError {
 
 /** Throws InvalidParameter for what is none, NotImplemented for what isle cannot enforce: neither is passed over. */
 export function parseSecurityOpt(options: readonly string[]): SecurityOptions {
-  const result: SecurityOptions = { noNewPrivileges: false, seccomp: 'default', userns: '', apparmor: '' };
+  const result: SecurityOptions = {
+    noNewPrivileges: false,
+    seccomp: 'default',
+    userns: '',
+    apparmor: '',
+    label: parseLabelOptions([]),
+  };
+  const labels: string[] = [];
   for (const option of options) {
     if (option === 'no-new-privileges') {
       result.noNewPrivileges = true;
       continue;
     }
-    if (option === 'disable') continue;
+    if (option === 'disable') {
+      labels.push(option);
+      continue;
+    }
     const split = option.includes('=') ? option.indexOf('=') : option.indexOf(':');
     if (split < 0) throw new EngineError('InvalidParameter', `invalid --security-opt 1: "${option}"`);
-    apply(result, option, option.slice(0, split), option.slice(split + 1));
+    const [key, value] = [option.slice(0, split), option.slice(split + 1)];
+    if (key === 'label') labels.push(value);
+    else apply(result, option, key, value);
   }
+  result.label = parseLabelOptions(labels);
   return result;
 }
 
@@ -57,9 +72,6 @@ function apply(result: SecurityOptions, option: string, key: string, value: stri
       if (/[\p{Cc}]/u.test(value))
         throw new EngineError('InvalidParameter', `invalid --security-opt 2: ${JSON.stringify(option)}`);
       result.apparmor = value;
-      return;
-    case 'label':
-      if (value !== 'disable') throw notYet(option, 'leave the option out; isle sets no SELinux label yet');
       return;
     case 'systempaths':
       throw notYet(option, 'the docker CLI turns this into empty MaskedPaths and ReadonlyPaths: send those');

@@ -77,7 +77,7 @@ describe('encodePlan', () => {
   });
 
   it('grows with its plan', () => {
-    const ops = Array.from({ length: 2000 }, () => op('child', 'x', 'mask', { path: '/some/path' }));
+    const ops = Array.from({ length: 2000 }, () => op('child', 'x', 'readonlyPath', { path: '/some/path' }));
     const bytes = encodePlan({ ops });
     assert.equal(bytes.length, 16 + 2000 * (8 + 4 + 10 + 1));
   });

@@ -28,7 +28,7 @@ const tmpfs = (target: string, options: string[] = []) =>
   op('child', 'mounts', 'mountFs', { fsType: 'tmpfs', source: 'tmpfs', target, options, attrs: 0n });
 const bind = (args: Partial<OpArgs<'mountBind'>> & { source: string; target: string }) =>
   op('child', 'mounts', 'mountBind', { recursive: 0, attrs: 0n, propagation: 0n, createTarget: 1, ...args });
-const mask = (path: string) => op('child', 'masks', 'mask', { path });
+const mask = (path: string) => op('child', 'masks', 'mask', { path, label: '' });
 
 function overlayOps(box: IsletBox, section: 'child' | 'setup'): PlanOp[] {
   const dirs = Object.fromEntries(

@@ -84,9 +84,9 @@ it('does and undoes what plans say', async () => {
   const cleanup = [op('cleanup', 'cgroups', 'rmdir', { path: made })];
   const setup = [op('setup', 'cgroups', 'mkdir', { path: made, mode: 0o755 })];
   const mounts = [
-    op('child', 'masks', 'mask', { path: '/etc/secret' }),
-    op('child', 'masks', 'mask', { path: '/etc' }),
-    op('child', 'masks', 'mask', { path: '/sys' }),
+    op('child', 'masks', 'mask', { path: '/etc/secret', label: '' }),
+    op('child', 'masks', 'mask', { path: '/etc', label: '' }),
+    op('child', 'masks', 'mask', { path: '/sys', label: '' }),
     op('child', 'mounts', 'mountBind', {
       source: box.directory,
       target: '/a/b/c',

@@ -19,11 +19,12 @@ export interface Guest extends AsyncDisposable {
 /** Not `./isle`, which would look for a compiler. */
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 
-export async function startGuest(): Promise<Guest> {
+/** `args`: more of isled's flags. */
+export async function startGuest(args: string[] = []): Promise<Guest> {
   await using stack = new AsyncDisposableStack();
   const registry = stack.use(await FakeRegistry.start());
   await serve(registry, await busyboxImage('none'));
-  const daemon = stack.use(await startDaemon());
+  const daemon = stack.use(await startDaemon({ args }));
   const busybox = `${registry.host}/busybox:1`;
   await daemon.ok(['pull', '-q', busybox]);
   const owned = stack.move();

@@ -75,9 +75,10 @@ export async function buildExec(context: ContainersContext, session: ExecSession
   const joined = firstProcess(context, container);
   const user = await userOf(context, session, joined);
   const spec = specOf(context, asContainer(record, config, user));
-  // The filter is the container's, whatever the capabilities of this process are, as in Docker.
-  const own = specOf(context, record).process?.capabilities?.bounding ?? [];
-  const { consoleSize: _asked, ...given } = spec.process as Process;
+  // The filter and the label are the container's, whatever the capabilities of this process are, as in Docker.
+  const own = specOf(context, record).process;
+  const label = own?.selinuxLabel ? { selinuxLabel: own.selinuxLabel } : {};
+  const { consoleSize: _asked, selinuxLabel: _of, ...given } = spec.process as Process;
   const size = start.size === null ? {} : { consoleSize: { height: start.size.rows, width: start.size.cols } };
   const { idMap } = record;
   return compileExecPlan({
@@ -85,10 +86,10 @@ export async function buildExec(context: ContainersContext, session: ExecSession
     namespaces: (spec.linux?.namespaces ?? []).map(({ type }) => type),
     id: record.id,
     // As in Docker, `--privileged` takes no security module off.
-    process: { ...given, ...size, apparmorProfile: appArmorProfileOf(record.hostConfig, context.appArmor) },
+    process: { ...given, ...size, ...label, apparmorProfile: appArmorProfileOf(record.hostConfig, context.appArmor) },
     cgroups: context.cgroups,
     cgroupsPath: cgroupPath(context, record),
-    seccomp: seccompFor(own, record.hostConfig),
+    seccomp: seccompFor(own?.capabilities?.bounding ?? [], record.hostConfig),
     setup: [
       op('setup', 'monitor', 'monitor', {
         id,

@@ -1,6 +1,7 @@
 import type { ExplainLayer, Fact } from '../../api/types/explain.ts';
 import { type Enforced, fact, said } from '../fact.ts';
 import type { KernelText, LayerInput } from '../types.ts';
+import { selinuxFacts } from './selinux.ts';
 
 const UNCONFINED = 'unconfined';
 
@@ -47,6 +48,6 @@ export function lsmLayer(input: LayerInput): ExplainLayer {
     title: 'Security modules: what is refused whoever asks',
     summary:
       'A last fence inside the kernel, behind all others. It looks at what is to be done to what, not at who asks: root without a capability less is refused as well.',
-    facts: [appArmorFact(input)],
+    facts: [appArmorFact(input), ...selinuxFacts(input)],
   };
 }

@@ -3,7 +3,7 @@ import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { EngineError } from '../../errors.ts';
 import { checkMounts } from './mounts.ts';
-import { checkProcess } from './process.ts';
+import { checkProcess, checkSelinuxLabel } from './process.ts';
 import { refuse } from './schema.ts';
 import { configShape } from './shape.ts';
 import type { OciConfig } from './types.ts';
@@ -92,6 +92,7 @@ function checkLinux(config: OciConfig): void {
       refuse(`${CONFIG}linux.devices[${index}]`, 'a device needs major and minor');
     }
   }
+  if (linux.mountLabel) checkSelinuxLabel(linux.mountLabel, `${CONFIG}linux.mountLabel`);
   if (config.hostname && !seen.has('uts')) {
     refuse(`${CONFIG}hostname`, 'cannot be set without an own uts namespace: it would rename the host');
   }

@@ -2,8 +2,10 @@
 import { readFileSync } from 'node:fs';
 import type { Capabilities, Process } from '../../oci/runtime-spec.ts';
 import { securityModules } from '../../platform/security-modules.ts';
+import { hasSelinux, isKnownContext } from '../../platform/selinux.ts';
 import { RLIMITS } from '../../runtime/plan/constants.ts';
 import { capabilityNames, parseMask } from '../../security/capabilities.ts';
+import { parseContext } from '../../security/selinux/index.ts';
 import { refuse } from './schema.ts';
 
 const UNSUPPORTED = ['scheduler', 'ioPriority', 'execCPUAffinity'] as const;
@@ -36,6 +38,13 @@ function checkCapabilities(capabilities: Capabilities, at: string, warnings: str
   }
 }
 
+/** Throws InvalidParameter for what is no context, or cannot be one here. */
+export function checkSelinuxLabel(label: string, at: string): void {
+  parseContext(label, at);
+  if (!hasSelinux()) refuse(at, `"${label}" cannot be applied: SELinux is not active on this host`);
+  if (!isKnownContext(label)) refuse(at, `"${label}" is not known to the SELinux policy of this host`);
+}
+
 /** Changes the process in place; fields that Go's decoder would fill with zeros are filled. */
 export function checkProcess(process: Process, at: string, warnings: string[]): void {
   for (const name of UNSUPPORTED) {
@@ -62,7 +71,5 @@ export function checkProcess(process: Process, at: string, warnings: string[]): 
       `"${process.apparmorProfile}" cannot be applied: AppArmor is not active on this host`,
     );
   }
-  if (process.selinuxLabel && !securityModules().includes('selinux')) {
-    refuse(`${at}.selinuxLabel`, `"${process.selinuxLabel}" cannot be applied: SELinux is not active on this host`);
-  }
+  if (process.selinuxLabel) checkSelinuxLabel(process.selinuxLabel, `${at}.selinuxLabel`);
 }

@@ -15,7 +15,6 @@ export type Hooks = Partial<Record<HookName, Hook[]>>;
 
 export interface OciLinux extends Linux {
   seccomp?: object;
-  mountLabel?: string;
 }
 
 export interface OciConfig extends Spec {

@@ -3,6 +3,7 @@
  * spec. Whatever cannot be honoured was refused by `validateCreate` before.
  */
 import { resolveCapabilities } from '../../security/capabilities.ts';
+import type { ContainerLabels } from '../../security/selinux/index.ts';
 import type { ContainerConfig, HostConfig } from '../container-config.ts';
 import type { Capabilities, Device, DeviceRule, Linux, Mount, Process, Spec } from '../runtime-spec.ts';
 import { parseSecurityOpt } from '../security-opt.ts';
@@ -41,6 +42,8 @@ export interface SpecInput {
   /** '' or left out: AppArmor has no say. */
   apparmorProfile?: string;
   joined?: JoinedContainers;
+  /** SELinux */
+  labels?: ContainerLabels | undefined;
   /** null or left out: no user namespace of its own */
   idMap?: IdMap | null;
 }
@@ -75,7 +78,7 @@ export function buildSpec(input: SpecInput): Spec {
   };
 }
 
-function processOf({ config, hostConfig, user, argv, env, capBounding, apparmorProfile }: SpecInput): Process {
+function processOf({ config, hostConfig, user, argv, env, capBounding, apparmorProfile, labels }: SpecInput): Process {
   const [height = 0, width = 0] = hostConfig.ConsoleSize ?? [];
   const limits = rlimits(hostConfig.Ulimits ?? []);
   return {
@@ -89,6 +92,8 @@ function processOf({ config, hostConfig, user, argv, env, capBounding, apparmorP
     ...(limits.length > 0 ? { rlimits: limits } : {}),
     ...(parseSecurityOpt(hostConfig.SecurityOpt ?? []).noNewPrivileges ? { noNewPrivileges: true } : {}),
     ...(apparmorProfile ? { apparmorProfile } : {}),
+    // As dockerd: a privileged process has none, even where one was asked for.
+    ...(labels?.process && hostConfig.Privileged !== true ? { selinuxLabel: labels.process } : {}),
     oomScoreAdj: hostConfig.OomScoreAdj ?? 0,
   };
 }
@@ -122,6 +127,7 @@ function linuxOf(input: SpecInput): Linux {
     cgroupsPath: input.cgroupsPath,
     resources: { ...resources, devices: [...(resources.devices ?? []), ...(input.deviceRules ?? [])] },
     sysctl: { ...(ownNetwork ? networkSysctls(idMap, input.ipv4Link) : {}), ...hostConfig.Sysctls },
+    ...(input.labels?.mount ? { mountLabel: input.labels.mount } : {}),
     // An explicit list takes the default's place, also an empty one: that is how `systempaths=unconfined` arrives.
     maskedPaths: hostConfig.MaskedPaths ?? (privileged ? [] : masked),
     readonlyPaths: hostConfig.ReadonlyPaths ?? (privileged ? [] : [...DEFAULT_READONLY_PATHS]),

@@ -3,9 +3,10 @@
  * golden tests compare. The order is the design; each place where it matters says why.
  */
 import { EngineError } from '../../errors.ts';
-import type { OverlayMount } from '../../mounts/mount.ts';
+import { type OverlayMount, withContext } from '../../mounts/mount.ts';
 import type { NamespaceType, Process, Spec } from '../../oci/runtime-spec.ts';
 import type { SeccompProgram } from '../../security/seccomp/index.ts';
+import { sharedLabel } from '../../security/selinux/index.ts';
 import type { CgroupBackend } from '../cgroups/backend.ts';
 import { CLONE, MS } from './constants.ts';
 import { Binds } from './binds.ts';
@@ -20,7 +21,7 @@ import {
   namespaceOf,
   rootPropagation,
 } from './namespaces.ts';
-import { labelOps } from './labels.ts';
+import { keyLabelOps, labelOps, queueLabelOps, relabelOps } from './labels.ts';
 import { op } from './op.ts';
 import { processOps, rlimitOps } from './process.ts';
 import { deviceOps, kernelPathOps, mountOps, sysctlOps } from './rootfs.ts';
@@ -94,6 +95,7 @@ function setupOps(
   const { id, stateDir, logPath, monitorFlags, spec, unmonitored } = input;
   return [
     ...(unmonitored?.setup ?? [op('setup', 'monitor', 'monitor', { id, stateDir, logPath, flags: monitorFlags })]),
+    ...relabelOps(spec.mounts ?? []),
     ...cgroups.setup,
     ...(cgroups.oom === undefined || unmonitored !== undefined ? [] : [cgroups.oom]),
     ...(cgroups.cgroupInto === undefined ? [] : [cgroups.cgroupInto]),
@@ -142,12 +144,14 @@ function namespaceOps(spec: Spec, id: string, join: readonly PlanOp[]): PlanOp[]
     op('child', 'namespaces', 'mountPropagation', { path: '/', flags: MS.slave | MS.rec }),
     ...join,
     ...joinOps(spec),
+    ...queueLabelOps(spec),
     ...(namespaceOf(spec, 'cgroup')?.path === undefined && has(spec, 'cgroup')
       ? [op('child', 'namespaces', 'unshare', { flags: CLONE.cgroup })]
       : []),
     // The host's /proc is still here; after the pivot /proc is the container's.
     op('child', 'limits', 'oomScoreAdj', { value: spec.process?.oomScoreAdj ?? 0 }),
     op('child', 'process', 'setsid', {}),
+    ...keyLabelOps(spec.process?.selinuxLabel),
     op('child', 'process', 'keyring', { name: `_ses.${id}` }),
     ...(spec.hostname && has(spec, 'uts') ? [op('child', 'namespaces', 'setHostname', { name: spec.hostname })] : []),
     ...(spec.domainname && has(spec, 'uts')
@@ -169,7 +173,8 @@ function rootOps(root: OverlayMount | BindRoot, isPrepared: boolean): PlanOp[] {
 
 function rootfsOps(input: StartInput, process: Process, cgroupPath: string, binds: Binds): PlanOp[] {
   const { spec, overlay, cgroups, network } = input;
-  const view = { backend: cgroups, path: cgroupPath, ownNamespace: has(spec, 'cgroup'), to: binds };
+  const label = spec.linux?.mountLabel ?? '';
+  const view = { backend: cgroups, path: cgroupPath, ownNamespace: has(spec, 'cgroup'), to: binds, label };
   const inUserNamespace = hasUserNamespace(spec);
   const { mounted = [], beforePivot } = input.unmonitored ?? {};
   const mustWait = mounted.length > 0 || (inUserNamespace && (process.rlimits ?? []).length > 0);
@@ -178,7 +183,7 @@ function rootfsOps(input: StartInput, process: Process, cgroupPath: string, bind
     // The modes given below are meant as they are.
     op('child', 'rootfs', 'umask', { mask: 0 }),
     ...rootOps(overlay, inUserNamespace),
-    ...(input.init === true ? [op('child', 'process', 'init', {})] : []),
+    ...(input.init === true ? [op('child', 'process', 'init', { label: label && sharedLabel(label) })] : []),
     ...becomeRootOps(spec),
     ...mountOps(spec.mounts ?? [], view),
     ...deviceOps(spec, binds, inUserNamespace),
@@ -215,8 +220,16 @@ function ptyOp(process: Process, size: StartInput['consoleSize']): PlanOp {
   return op('child', 'terminal', 'pty', { rows, cols, uid: process.user.uid });
 }
 
+/** What a container without a root of its own brings along keeps its labels. */
+function withRootLabel(input: StartInput): StartInput {
+  const label = input.spec.linux?.mountLabel ?? '';
+  if (label === '' || 'directory' in input.overlay) return input;
+  return { ...input, overlay: withContext(input.overlay, label) };
+}
+
 /** Throws NotImplemented for what this runtime cannot do yet, InvalidParameter for a spec that makes no sense. */
-export function compileStartPlan(input: StartInput): Plan {
+export function compileStartPlan(given: StartInput): Plan {
+  const input = withRootLabel(given);
   const { spec, id, cgroups, network, seccomp } = input;
   if (spec.process === undefined || spec.process.args.length === 0) {
     throw new EngineError('InvalidParameter', 'the spec names no program to run (process.args)');

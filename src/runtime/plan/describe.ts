@@ -138,6 +138,8 @@ const WORDS: { [N in OpName]: (args: OpArgs<N>) => string } = {
   mountHeld: ({ target }) => `show what was opened at \`${target}\``,
   hideProcess: () => 'hide from the other processes of the joined pid namespace until the program runs',
   init: () => 'keep a small init process as the first one, which starts the program',
+  relabel: ({ path, label }) => `label ${path}, and all that is in it, as ${label}`,
+  labelQueues: ({ label }) => `label the message queues as ${label}`,
 };
 
 /** "0 100000 65536" -> "0 to 65535 are 100000 to 165535 outside" */

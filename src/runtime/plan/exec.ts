@@ -3,7 +3,7 @@ import type { NamespaceType, Process } from '../../oci/runtime-spec.ts';
 import { AUDIT_ARCH_X86_64, loadFilter, type SeccompProgram, SYSCALLS } from '../../security/seccomp/index.ts';
 import type { CgroupBackend } from '../cgroups/backend.ts';
 import { CLONE } from './constants.ts';
-import { labelOps } from './labels.ts';
+import { keyLabelOps, labelOps } from './labels.ts';
 import { op } from './op.ts';
 import { processOps, rlimitOps } from './process.ts';
 import type { Plan, PlanOp } from './table.ts';
@@ -80,6 +80,7 @@ export function compileExecPlan(input: ExecInput): Plan {
       op('child', 'namespaces', 'hideProcess', {}),
       ...join,
       op('child', 'limits', 'oomScoreAdj', { value: process.oomScoreAdj ?? 0 }),
+      ...keyLabelOps(process.selinuxLabel),
       op('child', 'process', 'keyring', { name: `_ses.${id}` }),
       ...labelOps(process, input.appArmorFile),
       op('child', 'namespaces', 'join', { flags }),

@@ -4,6 +4,7 @@ import { sysctlPath } from '../../oci/sysctl.ts';
 import type { CgroupBackend } from '../cgroups/backend.ts';
 import type { Binds } from './binds.ts';
 import { FILE_TYPE, MOUNT_ATTR } from './constants.ts';
+import { withContextOption } from './labels.ts';
 import { type MountOptions, parseMountOptions } from './mount-options.ts';
 import { op } from './op.ts';
 import type { PlanOp } from './table.ts';
@@ -14,6 +15,8 @@ export interface MountView {
   backend: CgroupBackend;
   path: string;
   ownNamespace: boolean;
+  /** SELinux context of the files in new file systems, '' for none. */
+  label: string;
 }
 
 /** In a tmpfs made a moment ago, so nothing can be in the way. */
@@ -28,7 +31,8 @@ const DEV_LINKS: readonly [target: string, path: string][] = [
 
 const isBind = ({ type }: Mount, options: MountOptions) => type === 'bind' || options.bind !== 'none';
 
-function cgroupOps(target: string, options: MountOptions, { backend, path, ownNamespace, to }: MountView): PlanOp[] {
+function cgroupOps(target: string, options: MountOptions, view: MountView): PlanOp[] {
+  const { backend, path, ownNamespace, to } = view;
   const { directory, binds, links } = backend.mounts(path, ownNamespace);
   const inside = (name: string) => (name === '' ? target : `${target}/${name}`);
   const mounts = binds.flatMap(({ source, name }) => to.ops(source, inside(name), { ...options, bind: 'bind' }));
@@ -39,7 +43,7 @@ function cgroupOps(target: string, options: MountOptions, { backend, path, ownNa
       fsType: 'tmpfs',
       source: 'tmpfs',
       target,
-      options: ['mode=755'],
+      options: withContextOption('tmpfs', ['mode=755'], view.label),
       attrs: writable,
     }),
     ...mounts,
@@ -57,9 +61,8 @@ export function mountOps(mounts: readonly Mount[], view: MountView): PlanOp[] {
     const { destination: target, type = 'none', source = type } = mount;
     if (isBind(mount, options)) return view.to.ops(source, target, options, mount);
     if (type === 'cgroup') return cgroupOps(target, options, view);
-    return [
-      op('child', 'mounts', 'mountFs', { fsType: type, source, target, options: options.fs, attrs: options.attrs }),
-    ];
+    const fs = withContextOption(type, options.fs, view.label);
+    return [op('child', 'mounts', 'mountFs', { fsType: type, source, target, options: fs, attrs: options.attrs })];
   });
 }
 
@@ -102,9 +105,9 @@ export function sysctlOps({ sysctl = {} }: Linux): PlanOp[] {
   return files.length === 0 ? [] : [op('child', 'sysctls', 'writeProc', { files })];
 }
 
-export function kernelPathOps({ readonlyPaths = [], maskedPaths = [] }: Linux): PlanOp[] {
+export function kernelPathOps({ readonlyPaths = [], maskedPaths = [], mountLabel: label = '' }: Linux): PlanOp[] {
   return [
     ...readonlyPaths.map((path) => op('child', 'masks', 'readonlyPath', { path })),
-    ...maskedPaths.map((path) => op('child', 'masks', 'mask', { path })),
+    ...maskedPaths.map((path) => op('child', 'masks', 'mask', { path, label })),
   ];
 }

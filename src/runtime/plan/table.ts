@@ -56,8 +56,8 @@ export const OPS = {
   mountFs: { fsType: 'str', source: 'str', target: 'str', options: 'strs', attrs: 'u64' },
   /** open_tree(source on the host) -> mount_setattr -> move_mount in root. recursive 0/1, attrs set MOUNT_ATTR_*, propagation MS_* or 0. createTarget: 0 must exist, 1 make a directory, 2 make a file. */
   mountBind: { source: 'str', target: 'str', recursive: 'u32', attrs: 'u64', propagation: 'u64', createTarget: 'u32' },
-  /** Hides a path in root: a directory under an empty read-only tmpfs, a file under the host's verified /dev/null. Missing: nothing to do. */
-  mask: { path: 'str' },
+  /** Hides a path in root: a directory under an empty read-only tmpfs, a file under the host's verified /dev/null. label: the tmpfs's, '' for none. Missing: nothing to do. */
+  mask: { path: 'str', label: 'str' },
   /** Makes an existing path in root read-only by binding it on itself. Missing: nothing to do. */
   readonlyPath: { path: 'str' },
   /** Makes the root mount itself read-only. */
@@ -165,8 +165,8 @@ export const OPS = {
   mountHeld: { slot: 'u32', target: 'str', createTarget: 'u32' },
   /** Hides this process from others of a joined PID namespace (/proc/PID/fd, ptrace) until it executes its program. */
   hideProcess: {},
-  /** `exec` then executes islet itself as process 1, which starts the program, forwards signals and reaps orphans. */
-  init: {},
+  /** `exec` then executes islet itself as process 1, which starts the program, forwards signals and reaps orphans. label: what it gets before, or ''. */
+  init: { label: 'str' },
   // --- a container that runs, seen from outside ---
   /** The root of the process that joinOpen opened, whose pid this is, becomes the root; nothing else of it is entered. */
   rootOf: { pid: 'u32' },
@@ -183,6 +183,11 @@ export const OPS = {
    * it. Starts a session there. Closes what is the host's first. Whoever waits for this process waits for that one.
    */
   appear: {},
+  // --- labels of SELinux ---
+  /** Section setup, and run plans: labels a file of the host, or all of a tree, its top last; once: not if that has the label. No symbolic link is followed. */
+  relabel: { path: 'str', label: 'str', once: 'u32' },
+  /** Section child: labels the directory of the IPC namespace's message queues. */
+  labelQueues: { label: 'str' },
 } as const satisfies Record<string, Record<string, FieldType>>;
 
 export type OpName = keyof typeof OPS;

@@ -70,7 +70,10 @@ const DANGERS: Readonly<Record<string, string>> = {
 export const lsmFindings: Rule = (input) => {
   if (isPrivileged(input)) return [];
   const { spec, hostConfig, host } = input;
-  const asked = (word: string) => (hostConfig.SecurityOpt ?? []).find((option) => option.replace(':', '=') === word);
+  const asked = (word: string) =>
+    (hostConfig.SecurityOpt ?? []).find(
+      (option) => (option === 'disable' ? 'label=disable' : option.replace(':', '=')) === word,
+    );
   const apparmor = asked('apparmor=unconfined');
   const label = asked('label=disable');
   const findings: Finding[] = [];
@@ -112,13 +115,15 @@ export const lsmFindings: Rule = (input) => {
       what:
         has.length === 0
           ? 'the host runs neither AppArmor nor SELinux'
-          : `the host runs ${has.join(', ')}; no profile is applied`,
+          : `the host runs ${has.join(', ')}; no profile or label is applied`,
       attack:
         'Where a mistake opens one of the other fences (a mask, a mount, a descriptor), nothing stands behind it.',
       fix:
         has.length === 0
           ? 'Run a kernel with AppArmor or SELinux switched on.'
-          : 'Install what loads policies (the package apparmor) and start isled again.',
+          : has.includes('selinux')
+            ? 'Start isled with --selinux-enabled.'
+            : 'Install what loads policies (the package apparmor) and start isled again.',
       reference: 'Documentation/admin-guide/LSM',
       origin: 'host',
     },
