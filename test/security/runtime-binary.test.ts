@@ -24,7 +24,17 @@ async function attack(fences: readonly string[]): Promise<{ outcome: string; isI
   // islet runs islet, which waits for somebody to write a plan: as long as the attacker needs to find it.
   const plan = join(box.rootfs, 'plan');
   await runProgram('mkfifo', [plan]);
-  await using exec = box.calling(['exec', id, '/proc/self/exe', 'runtime', '1', '0', '/plan']);
+  await using exec = box.calling([
+    'exec',
+    '--env',
+    `ISLE_TEST_WITHOUT=${fences.join()}`,
+    id,
+    '/proc/self/exe',
+    'runtime',
+    '1',
+    '0',
+    '/plan',
+  ]);
   await seen('found a program');
   writeFileSync(plan, '');
   await exec.finished;
