@@ -34,9 +34,7 @@
   /* CVE-2025-52565: /dev/console is the terminal that was opened, not what has its name. */                  \
   X(CONSOLE)                                                                                                  \
   /* CVE-2016-9962: a process that enters a PID namespace is not to be traced from its user namespace. */     \
-  X(HIDDEN)                                                                                                   \
-  /* A tree out of another container is not looked up through links that it made. */                          \
-  X(FOREIGN_LINKS)
+  X(HIDDEN)
 
 enum fence {
 #define X(name) FENCE_##name,

@@ -114,6 +114,16 @@ static int configure(struct context *ctx, int context_fd, const struct op_mount_
   return fsconfig(context_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0 ? fail_context(ctx, context_fd, errno) : 0;
 }
 
+/* The root directory of a procfs has this inode; others of it are bound from elsewhere. */
+#define PROC_ROOT_INO 1
+
+static bool is_procfs(int fd, bool its_root) {
+  struct statfs fs;
+  struct stat info;
+  if (fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC) return false;
+  return !its_root || (fstat(fd, &info) == 0 && info.st_ino == PROC_ROOT_INO);
+}
+
 /*
  * procfs and sysfs only go on a real directory: behind a symbolic link of the image the masks of /proc and /sys would
  * cover something else than what the workload sees (the CVE-2019-16884 and CVE-2019-19921 family). And nothing but
@@ -126,8 +136,7 @@ static int open_mount_target(struct context *ctx, const struct op_mount_fs *op) 
     if (fd >= 0 || errno != ENOENT) return fd;
   }
   int fd = root_mkdirs(ctx, op->target, 0755, (struct owner){0, 0});
-  struct statfs fs;
-  if (fd < 0 || !fence(FENCE_PROC_UNCOVERED) || fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC) return fd;
+  if (fd < 0 || !fence(FENCE_PROC_UNCOVERED) || !is_procfs(fd, false)) return fd;
   close(fd);
   errno = fail(ctx, EPERM, "it lies inside /proc");
   return -1;
@@ -151,6 +160,15 @@ int run_mount_fs(struct context *ctx, const struct op_mount_fs *op) {
   return error;
 }
 
+int mount_bound(struct context *ctx, int tree, int target, const char *path) {
+  bool below = strncmp(path, "/proc/", 6) == 0;
+  bool covers = !below && (strcmp(path, "/proc") == 0 || is_procfs(target, false));
+  if (covers && fence(FENCE_PROC_UNCOVERED) && !is_procfs(tree, true)) {
+    return fail(ctx, EPERM, "only a procfs can be bound there: it is /proc or lies inside");
+  }
+  return mount_move(tree, target);
+}
+
 int mount_open_target(const struct context *ctx, const char *path, uint32_t create) {
   if (create == 1) return root_mkdirs(ctx, path, 0755, (struct owner){0, 0});
   if (create == 2) return root_touch(ctx, path);
@@ -167,7 +185,7 @@ int run_mount_bind(struct context *ctx, const struct op_mount_bind *op) {
     target = mount_open_target(ctx, op->target, op->create_target);
     if (target < 0) error = fail(ctx, errno, "%s", op->target);
   }
-  if (error == 0) error = mount_move(tree, target);
+  if (error == 0) error = mount_bound(ctx, tree, target, op->target);
   if (target >= 0) close(target);
   close(tree);
   return error;

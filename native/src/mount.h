@@ -9,6 +9,11 @@
 int mount_attributes(int fd, uint64_t attrs, uint64_t propagation, bool recursive);
 /* The same of a bind mount: `propagation` are MS_* flags, and MS_REC in them says whether that goes below. */
 int mount_describe(int fd, uint64_t attrs, uint64_t propagation, bool recursive);
+/*
+ * Puts a detached tree on what `target_fd` is and `path` names. Nothing but procfs goes on /proc; what goes below it was
+ * approved by name, so no link of the image leads there. 0 or an errno.
+ */
+int mount_bound(struct context *ctx, int tree, int target, const char *path);
 /* Puts a detached mount on what `target_fd` is. 0 or an errno. */
 int mount_move(int mount_fd, int target_fd);
 /* The place in root to mount on: 0 must exist, 1 a directory is made, 2 a file is made. -1 with errno. */

@@ -11,7 +11,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "fence.h"
 #include "mount.h"
 #include "plan.h"
 #include "root.h"
@@ -94,7 +93,7 @@ static int clone_foreign_tree(struct context *ctx, const struct op_hold_tree *op
   int error = enter_namespace(ctx, namespace_fd);
   close(namespace_fd);
   if (error != 0) return fail(ctx, error, "%s", op->ns_path);
-  struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = fence(FENCE_FOREIGN_LINKS) ? RESOLVE_NO_SYMLINKS : 0};
+  struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
   int path = (int)syscall(SYS_openat2, AT_FDCWD, op->source, &how, sizeof(how));
   if (path >= 0) *tree = open_tree(path, "", OPEN_TREE_FLAGS | AT_EMPTY_PATH | (op->recursive ? AT_RECURSIVE : 0));
   if (path < 0 || *tree < 0) error = fail(ctx, errno, "%s", op->source);
@@ -136,7 +135,7 @@ int run_mount_held(struct context *ctx, const struct op_mount_held *op) {
   if (op->slot >= ctx->held_count || ctx->held[op->slot] < 0) return fail(ctx, EBADF, "slot %u is empty", op->slot);
   int target = mount_open_target(ctx, op->target, op->create_target);
   if (target < 0) return fail(ctx, errno, "%s", op->target);
-  int error = mount_move(ctx->held[op->slot], target);
+  int error = mount_bound(ctx, ctx->held[op->slot], target, op->target);
   close(target);
   close_fd(&ctx->held[op->slot]);
   return error;

@@ -151,6 +151,12 @@ export class Box implements AsyncDisposable {
     return run(...this.#command(args), options);
   }
 
+  /** A call as a line for a shell. */
+  line(args: readonly string[]): string {
+    const [program, all] = this.#command(args);
+    return [program, ...all].map((word) => `'${word}'`).join(' ');
+  }
+
   /** A call that goes on while the test does. */
   calling(args: readonly string[], options: RunOptions & { keepStdin?: boolean } = {}): Running {
     return start(...this.#command(args), options);

@@ -4,7 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Runtime } from '../conformance/runtimes.ts';
 import type { TestDaemon } from '../harness/daemon.ts';
@@ -22,7 +23,7 @@ const ROOT = join(import.meta.dirname, '../..');
 const NATIVE = join(ROOT, 'native');
 
 /** The path of its program, built now if it is not up to date. */
-function unfencedIslet(): string {
+export function unfencedIslet(): string {
   const made = spawnSync('make', ['--no-print-directory', '-s', '-C', NATIVE, 'unfenced'], { encoding: 'utf8' });
   assert.equal(made.status, 0, `make unfenced failed:\n${made.stdout}\n${made.stderr}`);
   return join(NATIVE, 'build/unfenced/islet');
@@ -48,22 +49,25 @@ export async function without(
  * isle-runtime installed in a directory of its own, so that an attack may destroy it. Its islet is a copy of the
  * product's, or with `fences` one that does without them.
  */
-export function installRuntime(directory: string, fences: readonly string[] = []): Runtime & { islet: string } {
+export function installRuntime(fences: readonly string[] = []): Runtime & { islet: string } & Disposable {
+  const directory = mkdtempSync(join(tmpdir(), 'isle-installed-'));
+  const remove = () => rmSync(directory, { recursive: true });
   for (const path of ['dist', 'native/build']) mkdirSync(join(directory, path), { recursive: true });
   const program = join(directory, 'dist/runtime.js');
-  const [wrapper, islet] = ['islet', 'islet-unfenced'].map((name) => join(directory, 'native/build', name)) as [
-    string,
-    string,
-  ];
+  const wrapper = join(directory, 'native/build/islet');
   copyFileSync(join(ROOT, 'dist/runtime.js'), program);
-  const command = [process.execPath, '--', program] as const;
+  const runtime = {
+    name: 'isle-runtime',
+    command: [process.execPath, '--', program],
+    [Symbol.dispose]: remove,
+  } as const;
   if (fences.length === 0) {
     copyFileSync(join(NATIVE, 'build/islet'), wrapper);
-    return { name: 'isle-runtime', command, islet: wrapper };
+    return { ...runtime, islet: wrapper };
   }
+  const islet = join(directory, 'native/build/islet-unfenced');
   copyFileSync(unfencedIslet(), islet);
   // isle-runtime gives islet no environment.
-  writeFileSync(wrapper, `#!/bin/sh\nISLE_TEST_WITHOUT=${fences.join()} exec '${islet}' "$@"\n`);
-  chmodSync(wrapper, 0o755);
-  return { name: 'isle-runtime', command, islet };
+  writeFileSync(wrapper, `#!/bin/sh\nISLE_TEST_WITHOUT=${fences.join()} exec '${islet}' "$@"\n`, { mode: 0o755 });
+  return { ...runtime, islet };
 }

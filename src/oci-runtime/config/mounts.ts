@@ -2,24 +2,9 @@
 import { statSync } from 'node:fs';
 import { posix } from 'node:path';
 import type { Mount } from '../../oci/runtime-spec.ts';
+import { ALLOWED_BELOW_PROC } from '../../oci/spec/proc-mounts.ts';
 import { refuse } from './schema.ts';
 
-/** Files of procfs that engines replace by emulations (lxcfs); everything else below /proc stays the kernel's own. */
-const ALLOWED_BELOW_PROC = new Set(
-  [
-    'cpuinfo',
-    'diskstats',
-    'meminfo',
-    'stat',
-    'swaps',
-    'uptime',
-    'loadavg',
-    'slabinfo',
-    'net/dev',
-    'sys/kernel/ns_last_pid',
-    'sys/crypto/fips_enabled',
-  ].map((name) => `/proc/${name}`),
-);
 const MAX_MOUNTS = 10_000;
 
 const isBind = ({ type, options = [] }: Mount) =>

@@ -3,6 +3,7 @@ import { posix } from 'node:path';
 import type { HostConfig } from '../container-config.ts';
 import type { Mount } from '../runtime-spec.ts';
 import { type IdMap, lastId, sharedShm } from './namespaces.ts';
+import { checkProcMount } from './proc-mounts.ts';
 import { tmpfsMounts } from './tmpfs.ts';
 
 const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
@@ -62,6 +63,7 @@ export function containerMounts(
 ): Mount[] {
   const shm = sharedShm(hostConfig, ipcPid);
   const asked = [...given, ...tmpfsMounts(hostConfig)].sort((a, b) => depth(a.destination) - depth(b.destination));
+  for (const mount of asked) checkProcMount(mount);
   const taken = new Set(asked.map(({ destination }) => posix.normalize(destination)));
   const kept = defaultMounts(hostConfig.ShmSize || DEFAULT_SHM_BYTES).filter(({ destination }) => {
     if (taken.has(destination) || (taken.has('/dev') && destination.startsWith('/dev/'))) return false;
