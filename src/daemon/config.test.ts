@@ -18,6 +18,7 @@ describe('parseConfig', () => {
       usernsRemap: undefined,
       usernsPool: 'isle',
       keepFreeBytes: undefined,
+      removeNetwork: false,
       selinuxEnabled: false,
       programDir: '/opt/isle',
     });

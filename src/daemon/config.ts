@@ -25,6 +25,8 @@ export interface DaemonConfig {
   keepFreeBytes: number | undefined;
   /** Containers get labels of SELinux, where the host has it. */
   selinuxEnabled: boolean;
+  /** Instead of serving: take the bridge, its firewall table and the cgroup parent off this host. */
+  removeNetwork: boolean;
   /** where islet and hello lie */
   programDir: string;
 }
@@ -55,6 +57,8 @@ Options:
   -l, --log-level LEVEL      debug, info, warn, error, fatal (default info)
   -D, --debug                the same as --log-level debug
       --islet PATH           the islet program (default: beside this program's own files)
+      --remove-network       remove the bridge, its nftables table and the cgroup parent that an isled with
+                             these flags has made on this host, and end; not while containers run
       --version              print the version
       --help                 print this text
 `;
@@ -75,6 +79,7 @@ const OPTIONS = {
   'log-level': { type: 'string', short: 'l' },
   debug: { type: 'boolean', short: 'D' },
   islet: { type: 'string' },
+  'remove-network': { type: 'boolean' },
   version: { type: 'boolean' },
   help: { type: 'boolean' },
 } as const;
@@ -122,6 +127,7 @@ export function parseConfig(argv: string[], programDir: string): DaemonConfig | 
     auditRefuse,
     usernsRemap: values['userns-remap'],
     usernsPool,
+    removeNetwork: values['remove-network'] === true,
     keepFreeBytes: parseSize('keep-free', values['keep-free']),
     selinuxEnabled: values['selinux-enabled'] === true,
     programDir: values.islet === undefined ? programDir : resolve(values.islet, '..'),

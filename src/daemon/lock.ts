@@ -82,7 +82,7 @@ interface ProcessName {
   ticks: string | null;
 }
 
-function isAlive({ pid, ticks }: ProcessName): boolean {
+export function isAlive({ pid, ticks }: ProcessName): boolean {
   return ticks !== null && startTicks(pid) === ticks;
 }
 

@@ -6,6 +6,7 @@ import { pino } from 'pino';
 import { EngineError, toEngineError } from '../errors.ts';
 import { type DaemonConfig, parseConfig, USAGE } from './config.ts';
 import { type DaemonLog, startDaemon } from './daemon.ts';
+import { removeNetwork } from './remove-network.ts';
 import { ENGINE_VERSION } from './system.ts';
 
 /** islet and hello lie in native/build beside dist/, where this program's bundle is. */
@@ -35,6 +36,12 @@ export async function runDaemon(argv: string[]): Promise<number> {
     }
   } catch (thrown) {
     return report(thrown);
+  }
+  if (config.removeNetwork) {
+    return removeNetwork(config).then((lines) => {
+      for (const line of lines) process.stdout.write(`${line}\n`);
+      return 0;
+    }, report);
   }
   const log: DaemonLog = pino(
     { level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime },

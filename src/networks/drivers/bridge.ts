@@ -1,12 +1,12 @@
 /** The default network: a Linux bridge on the host, a veth pair and an address for each container. */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { EngineError } from '../../errors.ts';
 import { type Database, migrate } from '../../platform/database.ts';
 import { randomHex } from '../../platform/random.ts';
 import type { Launcher } from '../../runtime/executor.ts';
 import { NETNS_FD } from '../../runtime/plan/compile.ts';
-import type { PlanOp } from '../../runtime/plan/table.ts';
+import type { Plan, PlanOp } from '../../runtime/plan/table.ts';
 import { hostAddresses, hostNetworks } from '../host-addresses.ts';
 import {
   AddressAllocator,
@@ -16,8 +16,17 @@ import {
   parseSubnet,
   type Subnet,
 } from '../ipam/allocator.ts';
-import { addAddress, addRoute, batch, createBridge, loopbackUp, setUp, vethToNetns } from '../netlink/index.ts';
-import { masqueradeBatch } from '../nftables/masquerade.ts';
+import {
+  addAddress,
+  addRoute,
+  batch,
+  createBridge,
+  deleteLink,
+  loopbackUp,
+  setUp,
+  vethToNetns,
+} from '../netlink/index.ts';
+import { masqueradeBatch, removeTableBatch } from '../nftables/masquerade.ts';
 
 const PROTOCOL_ROUTE = 0;
 const PROTOCOL_NETFILTER = 12;
@@ -146,6 +155,37 @@ export class BridgeNetwork {
   }
 }
 
+/**
+ * Takes a bridge of ours away again, with its nftables table; a bridge that the engine was given, or that has links, is
+ * left. Gives a line for each. `run` executes a run plan.
+ */
+export async function removeBridge(name: string, run: (plan: Plan) => Promise<unknown>): Promise<string[]> {
+  const done: string[] = [];
+  const reason = reasonToLeave(name);
+  if (reason === null) {
+    await run({ ops: [routeOp(deleteLink({ ifindex: ifindexOf(name) }))] });
+    done.push(`removed the bridge ${name}`);
+  } else if (reason !== '') done.push(`left the link ${name}: ${reason}`);
+  const table = tableOf(name);
+  try {
+    await run({ ops: [netfilterOp(removeTableBatch(table))] });
+    done.push(`removed the nftables table ${table}`);
+  } catch (thrown) {
+    if (!(thrown instanceof EngineError) || thrown.code !== 'ENOENT') throw thrown;
+  }
+  return done;
+}
+
+/** null: it is ours alone; '': there is none. */
+function reasonToLeave(name: string): string | null {
+  if (!existsSync(linkFile(name, ''))) return '';
+  const subnet = existsSync(linkFile(name, 'bridge')) ? heldSubnet(name) : undefined;
+  const address = readFileSync(linkFile(name, 'address'), 'utf8').trim();
+  if (subnet === undefined || address !== macOf(subnet.gateway)) return 'isled did not make it';
+  const ports = readdirSync(linkFile(name, 'brif'));
+  return ports.length === 0 ? null : `${ports.join(', ')} ${ports.length === 1 ? 'is' : 'are'} connected to it`;
+}
+
 function linkFile(name: string, file: string): string {
   return `/sys/class/net/${name}/${file}`;
 }
@@ -164,11 +204,17 @@ function routeOp(messages: Uint8Array): PlanOp {
   return { op: 'netlink', section: 'setup', step: 'network', args: { protocol: PROTOCOL_ROUTE, messages } };
 }
 
+const tableOf = (bridge: string) => `isle-${bridge}`;
+
+function netfilterOp(messages: Uint8Array): PlanOp {
+  return { op: 'netlink', section: 'setup', step: 'network', args: { protocol: PROTOCOL_NETFILTER, messages } };
+}
+
 function masqueradeOp(bridge: string, subnet: Subnet): PlanOp {
   const network = Buffer.alloc(4);
   network.writeUInt32BE(subnet.base);
-  const messages = masqueradeBatch({ table: `isle-${bridge}`, bridge, network, prefixLength: subnet.prefixLength });
-  return { op: 'netlink', section: 'setup', step: 'network', args: { protocol: PROTOCOL_NETFILTER, messages } };
+  const messages = masqueradeBatch({ table: tableOf(bridge), bridge, network, prefixLength: subnet.prefixLength });
+  return netfilterOp(messages);
 }
 
 /** 02:42 and the address, as Docker made them: unique on the bridge because the address is. */
