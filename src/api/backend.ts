@@ -160,6 +160,8 @@ export interface EventMessage {
 export interface SystemBackend {
   version(): Promise<JsonObject>;
   info(): Promise<JsonObject>;
+  /** What takes room on the disk; `types`: container, image, volume, build-cache, all without. */
+  diskUsage(types: readonly string[]): Promise<JsonObject>;
   /**
    * Live events until `signal` aborts or `until` has come; past ones since `since` first. Both in nanoseconds since the
    * epoch; 0 = not given, so no past events, no end. The subscription must stand when the first `next()` has returned its promise.

@@ -17,6 +17,11 @@ export class Query {
     return this.#params.get(key) ?? '';
   }
 
+  /** All values of a parameter that may be given more than once. */
+  texts(key: string): string[] {
+    return this.#params.getAll(key);
+  }
+
   /** undefined when absent or empty. */
   optionalText(key: string): string | undefined {
     return this.#params.get(key) || undefined;

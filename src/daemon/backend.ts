@@ -9,6 +9,7 @@ import type { BridgeNetwork } from '../networks/drivers/bridge.ts';
 import type { CgroupBackend } from '../runtime/cgroups/index.ts';
 import type { AppArmor } from './apparmor.ts';
 import type { DaemonConfig } from './config.ts';
+import { diskUsage } from './disk-usage.ts';
 import type { EventBus } from './events.ts';
 import { infoJson, versionJson } from './system.ts';
 
@@ -51,6 +52,7 @@ function systemBackend(parts: BackendParts): SystemBackend {
         cgroupVersion: parts.cgroups.layout.version,
       });
     },
+    diskUsage: (types) => diskUsage(parts.containers, types),
     events: (options, signal) => parts.events.subscribe(options, signal),
   };
 }

@@ -31,6 +31,11 @@ export const SYSTEM_ROUTES: readonly Route[] = [
     handle: async (call) => call.sendJson(200, await call.backend.system.version()),
   },
   { method: 'GET', pattern: '/info', handle: async (call) => call.sendJson(200, await call.backend.system.info()) },
+  {
+    method: 'GET',
+    pattern: '/system/df',
+    handle: async (call) => call.sendJson(200, await call.backend.system.diskUsage(call.query.texts('type'))),
+  },
   { method: 'GET', pattern: '/events', handle: sendEvents },
   { method: 'POST', pattern: '/auth', handle: refuseLogin },
 ];

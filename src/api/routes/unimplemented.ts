@@ -21,7 +21,6 @@ const OPERATIONS: Record<string, string> = {
   'POST /images/load': 'load images',
   'POST /images/prune': 'prune images',
   'GET /distribution/{name}/json': 'inspect an image in its registry',
-  'GET /system/df': 'tell the disk usage',
   'GET /volumes': 'list volumes',
   'POST /volumes/create': 'make a volume',
   'PUT /volumes/{name}': 'update a volume',
