@@ -116,8 +116,8 @@ export function relabelling(
 }
 
 /** Throws Conflict for a container that was made under SELinux and is to start without it. */
-export function checkSelinuxIsThere({ name, labels }: ContainerRecord): void {
-  if (labels === undefined || hasSelinux()) return;
+export function checkSelinuxIsThere({ name, labels }: ContainerRecord, isThere: () => boolean = hasSelinux): void {
+  if (labels === undefined || isThere()) return;
   throw new EngineError('Conflict', `container ${name} has SELinux labels, and SELinux is not active on this host`, {
     hint: 'switch it on again, or make the container anew',
   });

@@ -17,6 +17,23 @@ describe('--security-opt', () => {
     }
   });
 
+  it('collects the parts of a label, in the new form and the old one', () => {
+    const { label } = parseSecurityOpt([
+      'label=type:a_t',
+      'label:level:s0:c1,c2',
+      'label=filetype:b_t',
+      'label=type:c_t',
+    ]);
+    assert.deepEqual(label, { disabled: false, parts: { type: 'c_t', level: 's0:c1,c2' }, fileType: 'b_t' });
+    for (const option of ['label=disable', 'label:disable', 'disable']) {
+      assert.equal(parseSecurityOpt([option]).label.disabled, true, option);
+    }
+    assert.throws(() => parseSecurityOpt(['label=nonsense']), {
+      kind: 'InvalidParameter',
+      message: /^bad label option/,
+    });
+  });
+
   it('refuses what is no option', () => {
     assert.throws(() => parseSecurityOpt(['apparmor']), { kind: 'InvalidParameter', message: /security-opt 1/ });
     assert.throws(() => parseSecurityOpt(['nosuch=x']), { kind: 'InvalidParameter', message: /security-opt 2/ });
