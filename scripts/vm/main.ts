@@ -15,9 +15,9 @@ import { CACHE, type MachineFiles, machineFiles, makeInitramfs } from './files.t
 import { makeJob } from './job.ts';
 import { type Boot, BOOTS, runMachine } from './machine.ts';
 
-const DEADLINE_SECONDS = 240;
+const DEADLINE_SECONDS = 600;
 /** Of one test file in the guest: below the machine's own deadline, so that a hanging test is named. */
-const TEST_TIMEOUT_MS = 200_000;
+const TEST_TIMEOUT_MS = 400_000;
 
 /** Emulation is slow: waiting is longer, and what was compiled for one test file is kept for the next. */
 const ENVIRONMENT = ['ISLE_TEST_PATIENCE=10', 'NODE_COMPILE_CACHE=/tmp/node-compile-cache'];
