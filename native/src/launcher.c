@@ -1,6 +1,6 @@
 /*
- * The launcher: a tiny long-lived child of isled. It forks one job per request and relays the job's single answer
- * frame, so that no start waits for another. It ends when its socket reaches end of file; monitors go on without it.
+ * The launcher: a tiny long-lived child of isled. It forks one job per request and relays the job's answer frames, of which
+ * a start has two, so that no start waits for another. It ends when its socket reaches end of file; monitors go on without it.
  */
 #include "launcher.h"
 
@@ -127,8 +127,20 @@ static bool write_socket(struct launcher *self) {
   return true;
 }
 
-static bool frame_is_whole(const struct buffer *frame) {
-  return frame->length >= FRAME_HEAD && frame->length >= 4 + (size_t)get_u32le(frame->data);
+/* Length of the whole frame that the buffer begins with, 0 while there is none. */
+static size_t whole_frame(const struct buffer *frame) {
+  size_t length = frame->length >= FRAME_HEAD ? 4 + (size_t)get_u32le(frame->data) : 0;
+  return frame->length >= length ? length : 0;
+}
+
+/* Queues the answers that are there. *done: it was the last one. */
+static bool relay_frames(struct launcher *self, struct job *job, bool *done) {
+  for (size_t length; !*done && (length = whole_frame(&job->frame)) > 0;) {
+    *done = job->frame.data[FRAME_HEAD - 1] != FRAME_LISTENING;
+    if (!buffer_append(&self->out, job->frame.data, length)) return false;
+    buffer_consume(&job->frame, length);
+  }
+  return true;
 }
 
 /* Reads what a job wrote. *done: its answer is queued and the job can be forgotten. */
@@ -144,10 +156,8 @@ static bool read_job(struct launcher *self, struct job *job, bool *done) {
       return answer_failed(self, job->id, EPIPE, "the monitor died before the container had started");
     }
     job->frame.length += (size_t)count;
-    if (frame_is_whole(&job->frame)) {
-      *done = true;
-      return buffer_append(&self->out, job->frame.data, job->frame.length);
-    }
+    if (!relay_frames(self, job, done)) return false;
+    if (*done) return true;
   }
 }
 

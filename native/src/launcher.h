@@ -12,6 +12,7 @@
 #define FRAME_STARTED 1
 #define FRAME_FAILED 2
 #define FRAME_RESULT 3
+#define FRAME_LISTENING 4 /* the monitor can be connected to; STARTED or FAILED follows */
 
 int launcher_main(int argc, char **argv);
 

@@ -244,11 +244,25 @@ static void abandon(struct context *ctx) {
   monitor_remove_files(ctx->monitor);
 }
 
+/*
+ * While the process makes its mounts isled can connect. What it sends waits in the socket until the monitor looks. A frame that
+ * gets lost is no harm: isled then connects after STARTED.
+ */
+static void send_listening(uint32_t id) {
+  struct buffer frame = {0};
+  if (frame_begin(&frame, id, FRAME_LISTENING)) {
+    frame_end(&frame);
+    write_all(STATUS_FD, frame.data, frame.length);
+  }
+  buffer_free(&frame);
+}
+
 int start_container(struct context *ctx, uint32_t id) {
   static struct report later = {.at = -1, .failed_op = -1};
   struct child_ends child = NO_ENDS;
   int error = set_up(ctx, &child);
   close_child_ends(&child);
+  if (error == 0) send_listening(id);
   if (error == 0) error = run_parent(ctx);
   if (error == 0) error = await_exec(ctx);
   if (error == 0) error = adopt(ctx);

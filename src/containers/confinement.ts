@@ -1,7 +1,8 @@
 /** Which security module confines a container: what was asked for, what this host has, and the words where these differ. */
 import type { HostConfig } from '../oci/container-config.ts';
 import { parseSecurityOpt } from '../oci/security-opt.ts';
-import { PlanError, type Started } from '../runtime/executor.ts';
+import { PlanError } from '../runtime/executor.ts';
+import { type MonitoredStart, startMonitored } from '../runtime/monitored-start.ts';
 import type { Plan } from '../runtime/plan/table.ts';
 import { APPARMOR_UNCONFINED, DEFAULT_APPARMOR_PROFILE } from '../security/apparmor/profile.ts';
 import type { ContainersContext } from './context.ts';
@@ -18,14 +19,18 @@ export function appArmorProfileOf({ SecurityOpt, Privileged }: HostConfig, appAr
 }
 
 /** Updates of a distribution unload profiles that have no file in /etc: the engine's own is put back then. */
-export async function startPlan({ launcher, appArmor }: ContainersContext, plan: Plan): Promise<Started> {
+export async function startPlan(
+  { launcher, appArmor }: ContainersContext,
+  plan: Plan,
+  monitorSocket: string,
+): Promise<MonitoredStart> {
   try {
-    return await launcher.start(plan);
+    return await startMonitored(launcher, plan, monitorSocket);
   } catch (thrown) {
     if (!(thrown instanceof PlanError) || thrown.missingProfile !== DEFAULT_APPARMOR_PROFILE) throw thrown;
   }
   await appArmor.loadDefault();
-  return launcher.start(plan);
+  return startMonitored(launcher, plan, monitorSocket);
 }
 
 /** What was asked for and will not be, each by name. dockerd says nothing in these cases. */

@@ -158,17 +158,12 @@ export async function createContainer(
 async function makeContainer(context: ContainersContext, container: Container): Promise<void> {
   const { record } = container;
   const { id } = record;
-  let isWritten = false;
   try {
     mkdirSync(containerDir(context, id), { recursive: true, mode: 0o710 });
     await context.snapshots.prepare(id, record.diffIds, ownerOf(record.idMap));
     context.store.insert(record);
-    isWritten = true;
-    // One that is removed at its end would not outlive a loss of power anyway.
-    if (record.hostConfig.AutoRemove !== true) await context.store.durable();
   } catch (thrown) {
     context.containers.delete(id);
-    if (isWritten) context.store.delete(id);
     await context.snapshots.removeContainer(id);
     rmSync(containerDir(context, id), { recursive: true, force: true });
     throw explainFullDisk(thrown, context.dataDir);

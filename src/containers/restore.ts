@@ -2,7 +2,7 @@
  * Start-up after a stop or a crash: the kernel and the monitors are the truth, the database is made to agree with them.
  * Every container has one of three ends: its monitor answers (it runs), its exit record is there (it ended), or neither.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -14,7 +14,7 @@ import { watchHealth } from './health/monitor.ts';
 import { type ContainersContext, containerDir, monitorSocket, stateDir } from './context.ts';
 import { followMonitor, recordExit, removeCgroups } from './exit.ts';
 import { isFrozen } from './pause.ts';
-import { formatTimeNs, nowNs, parseTimeNs } from './record.ts';
+import { type ContainerRecord, formatTimeNs, nowNs, parseTimeNs } from './record.ts';
 import { removeContainer } from './remove.ts';
 import { restartAfterBoot } from './restart.ts';
 import { readStartRecord } from './start-record.ts';
@@ -47,7 +47,9 @@ async function restoreOne(context: ContainersContext, container: Container): Pro
   const directory = stateDir(context, record.id);
   const began = existsSync(directory);
   const exit = began ? readExitRecord(directory) : null;
-  const ended = container.running || exit !== null;
+  const unwritten = container.running ? null : unwrittenStart(record, directory);
+  if (unwritten !== null) record.state.startedAt = formatTimeNs(unwritten);
+  const ended = container.running || exit !== null || unwritten !== null;
   if (ended || began) await removeCgroups(context, record);
   // Without room for it in the database the exit record stays where it is.
   if (ended && !recordExit(context, container, exit)) return;
@@ -80,11 +82,21 @@ async function reconnect(context: ContainersContext, container: Container): Prom
   const wasRunning = container.running;
   record.state.status = isFrozen(context, record) ? 'paused' : 'running';
   record.state.pid = pid;
-  if (!wasRunning) record.state.startedAt = formatTimeNs(nowNs());
-  if (parseTimeNs(record.state.startedAt) === 0n) record.state.startedAt = formatTimeNs(nowNs());
+  if (!wasRunning) record.state.startedAt = formatTimeNs(startTimeNs(stateDir(context, record.id)) ?? nowNs());
   context.store.update(record);
   followMonitor(context, container);
   return true;
+}
+
+/** When a container was started, by its pid file, which its monitor wrote a moment before its program ran; null: it was not. */
+function startTimeNs(directory: string): bigint | null {
+  return statSync(join(directory, 'pid'), { bigint: true, throwIfNoEntry: false })?.mtimeNs ?? null;
+}
+
+/** The time of a start that the database does not know, as it came a moment before the daemon's death; null for none. */
+function unwrittenStart({ state }: ContainerRecord, directory: string): bigint | null {
+  const timeNs = startTimeNs(directory);
+  return timeNs !== null && timeNs > parseTimeNs(state.finishedAt) ? timeNs : null;
 }
 
 /** The container's first process, 0 if it has ended. A start that was under way when the daemon died is waited for. */

@@ -1,8 +1,8 @@
 /** `POST /containers/{id}/start`: the fast path. No process is spawned from here and no external program runs. */
 import { mkdirSync, rmSync } from 'node:fs';
 import { EngineError, toEngineError } from '../errors.ts';
-import { LAUNCHER_GONE, type Started } from '../runtime/executor.ts';
-import { connectMonitor } from '../runtime/monitor.ts';
+import { LAUNCHER_GONE } from '../runtime/executor.ts';
+import type { MonitoredStart } from '../runtime/monitored-start.ts';
 import { createSources } from './binds.ts';
 import { startPlan } from './confinement.ts';
 import type { Container } from './container.ts';
@@ -63,9 +63,9 @@ async function launch(context: ContainersContext, container: Container): Promise
   createSources(record);
   const { plan } = buildStart(context, container, waitAttach);
   await context.cgroupParents.prepare(context, record);
-  const started = await startPlan(context, plan);
+  const start = await startPlan(context, plan, monitorSocket(context, record.id));
   try {
-    await takeOver(context, container, started);
+    await takeOver(context, container, start);
   } catch (thrown) {
     await killStarted(container);
     throw thrown;
@@ -73,10 +73,14 @@ async function launch(context: ContainersContext, container: Container): Promise
 }
 
 /** The container runs; from here on its exit is followed, whatever fails. */
-async function takeOver(context: ContainersContext, container: Container, started: Started): Promise<void> {
+async function takeOver(
+  context: ContainersContext,
+  container: Container,
+  { started, monitor }: MonitoredStart,
+): Promise<void> {
   const { record } = container;
   const socket = monitorSocket(context, record.id);
-  container.monitor = await connectMonitor(socket, { stdout: false, stderr: false, events: true, raw: false });
+  container.monitor = await monitor;
   record.state = {
     ...record.state,
     status: 'running',
@@ -92,7 +96,7 @@ async function takeOver(context: ContainersContext, container: Container, starte
   container.pendingAttachments.clear();
   container.monitor?.go();
   // With auto-remove it may have gone meanwhile.
-  if (context.containers.has(record.id) && !container.removing) context.store.update(record);
+  if (context.containers.has(record.id) && !container.removing) context.store.updateSoon(record);
 }
 
 /** A start that is reported as failed must not leave a container that runs. */

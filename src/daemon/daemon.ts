@@ -135,7 +135,11 @@ function openContainerStore(
       log.error({ err }, 'cannot bring the database to the disk; a loss of power may undo what was done'),
   });
   started.defer(() => flush.close());
-  return new ContainerStore(connection, reserve, flush);
+  const store = new ContainerStore(connection, reserve, flush, ({ id }, err) =>
+    log.error({ container: id, err }, 'cannot write the state of a container to the database'),
+  );
+  started.defer(() => store.close());
+  return store;
 }
 
 async function startLauncher(config: DaemonConfig, log: DaemonLog, islet: string): Promise<Launcher> {

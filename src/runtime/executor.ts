@@ -33,6 +33,7 @@ export interface LauncherExit {
 interface Request {
   readonly plan: Plan;
   readonly type: number;
+  onListening(): void;
   resolve(frame: Frame): void;
   reject(error: unknown): void;
 }
@@ -103,10 +104,11 @@ export class Launcher {
 
   /**
    * Executes a start plan. Resolves when the container's program has been executed. Rejects with PlanError when an
-   * operation failed; then nothing of the container is left.
+   * operation failed; then nothing of the container is left. `onListening` is called before, when the monitor can be
+   * connected to.
    */
-  async start(plan: Plan): Promise<Started> {
-    const frame = await this.#request(REQUEST.start, plan);
+  async start(plan: Plan, onListening: () => void = () => undefined): Promise<Started> {
+    const frame = await this.#request(REQUEST.start, plan, onListening);
     return decodeStarted(frame.payload);
   }
 
@@ -128,13 +130,13 @@ export class Launcher {
     this.#socket.destroy();
   }
 
-  #request(type: number, plan: Plan): Promise<Frame> {
+  #request(type: number, plan: Plan, onListening: () => void = () => undefined): Promise<Frame> {
     if (this.#gone !== null) return Promise.reject(this.#gone);
     const payload = encodePlan(plan);
     this.#lastId = (this.#lastId + 1) >>> 0;
     const id = this.#lastId;
     return new Promise((resolve, reject) => {
-      this.#requests.set(id, { plan, type, resolve, reject });
+      this.#requests.set(id, { plan, type, onListening, resolve, reject });
       this.#socket.write(encodeFrame(id, type, payload));
     });
   }
@@ -142,6 +144,10 @@ export class Launcher {
   #receive(chunk: Buffer): void {
     for (const frame of this.#decoder.push(chunk)) {
       const request = this.#requests.get(frame.id);
+      if (frame.type === ANSWER.listening) {
+        request?.onListening();
+        continue;
+      }
       this.#requests.delete(frame.id);
       if (request !== undefined) this.#answer(request, frame);
     }

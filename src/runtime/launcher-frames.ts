@@ -5,7 +5,8 @@
 import { EngineError } from '../errors.ts';
 
 export const REQUEST = { start: 1, run: 2 } as const;
-export const ANSWER = { started: 1, failed: 2, result: 3 } as const;
+/** `listening` comes before `started` or `failed`, and tells that the container's monitor can be connected to. */
+export const ANSWER = { started: 1, failed: 2, result: 3, listening: 4 } as const;
 
 const HEAD_BYTES = 9;
 

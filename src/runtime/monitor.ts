@@ -64,6 +64,7 @@ export class MonitorConnection {
     this.exit = this.#exit.promise;
     // Whoever waits for the exit sees a malformed record; a connection that only attaches does not wait.
     this.exit.catch(() => {});
+    this.#subscribed.promise.catch(() => {});
     this.output = new Readable({ read: () => socket.resume(), highWaterMark: 256 * 1024 });
     // An output that nobody listens to must not take the process down; who reads it sees the error.
     this.output.on('error', () => {});
@@ -80,8 +81,13 @@ export class MonitorConnection {
     });
   }
 
-  /** @internal Resolves when the monitor has taken the subscription: from then on no output is lost. */
-  async subscribe(): Promise<void> {
+  /** Resolves when the monitor has taken the subscription: from then on no output is lost. */
+  get subscribed(): Promise<void> {
+    return this.#subscribed.promise;
+  }
+
+  /** @internal */
+  subscribe(): void {
     const { stdout, stderr, events, raw } = this.#subscription;
     const flags =
       (stdout ? SUBSCRIBE.stdout : 0) |
@@ -89,7 +95,6 @@ export class MonitorConnection {
       (events ? SUBSCRIBE.events : 0) |
       (raw ? SUBSCRIBE.raw : 0);
     this.#socket.write(encodeMonitorFrame(MONITOR_FRAME.subscribe, Uint8Array.of(flags)));
-    await this.#subscribed.promise;
   }
 
   /** Ends the container's stdin, if it was created with StdinOnce; otherwise the monitor ignores it, as Docker does. */
@@ -253,6 +258,16 @@ async function connectSocket(socketPath: string): Promise<Socket> {
  * no monitor listens there (any more); the exit record tells then how the container ended.
  */
 export async function connectMonitor(socketPath: string, subscription: Subscription): Promise<MonitorConnection> {
+  const connection = await openMonitor(socketPath, subscription);
+  await connection.subscribed;
+  return connection;
+}
+
+/**
+ * As `connectMonitor`, but does not wait until the monitor has taken the subscription, which a monitor that still makes its
+ * container does when that runs. What is asked of the connection meanwhile is done in order.
+ */
+export async function openMonitor(socketPath: string, subscription: Subscription): Promise<MonitorConnection> {
   if (subscription.raw && subscription.events) throw new EngineError('System', 'a raw connection carries no events');
   let socket: Socket;
   try {
@@ -261,6 +276,6 @@ export async function connectMonitor(socketPath: string, subscription: Subscript
     throw gone(cause);
   }
   const connection = new MonitorConnection(socket, subscription);
-  await connection.subscribe();
+  connection.subscribe();
   return connection;
 }

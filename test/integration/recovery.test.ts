@@ -1,6 +1,6 @@
 /** The daemon dies at once (`kill -9`) and is started again: no container, log line, exit code or record may be lost. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { api } from '../harness/api.ts';
@@ -233,5 +233,66 @@ describe('the other processes of isle, killed', () => {
     await daemon.ok(['start', ...names]);
     await daemon.ok(['rm', '-f', ...names]);
     await nothingRuns();
+  });
+});
+
+describe('a daemon that is killed before it has written a start down', () => {
+  let world: World;
+  before(async () => {
+    world = await startWorld();
+  });
+  after(() => world[Symbol.asyncDispose]());
+
+  /** The database of before `start`, put back when the daemon is dead: as if it had died at once. */
+  async function killedAtOnce(start: () => Promise<unknown>, meanwhile: () => Promise<unknown>): Promise<void> {
+    const { daemon } = world;
+    const names = ['isle.db', 'isle.db-wal'];
+    const [root, copy] = [daemon.dataRoot, join(daemon.execRoot, 'before')];
+    for (const name of names) cpSync(join(root, name), join(copy, name));
+    await start();
+    await daemon.kill9();
+    rmSync(join(root, 'isle.db-shm'), { force: true });
+    for (const name of names) cpSync(join(copy, name), join(root, name));
+    await meanwhile();
+    await daemon.restart();
+  }
+
+  it('finds that the container runs, with its address and the time of its start', async () => {
+    const { daemon, busybox } = world;
+    const id = await daemon.ok(['create', '--name', 'unwritten', busybox, 'sleep', '1000']);
+    const format = '{{.State.Status}} {{.State.Pid}} {{.NetworkSettings.Networks.bridge.IPAddress}}';
+    let known = '';
+    let startedAt = 0;
+    await killedAtOnce(
+      async () => {
+        await daemon.ok(['start', 'unwritten']);
+        known = await daemon.ok(['inspect', '-f', format, 'unwritten']);
+        startedAt = Date.parse(await daemon.ok(['inspect', '-f', '{{.State.StartedAt}}', 'unwritten']));
+      },
+      () => new Promise((resolve) => setTimeout(resolve, 1500)),
+    );
+    assert.match(known, /^running [1-9]\d* 10\./);
+    assert.equal(await daemon.ok(['inspect', '-f', format, 'unwritten']), known);
+    const found = Date.parse(await daemon.ok(['inspect', '-f', '{{.State.StartedAt}}', 'unwritten']));
+    assert.ok(Math.abs(found - startedAt) < 1000, `${found - startedAt} ms apart`);
+    const other = await daemon.ok(['run', '--rm', busybox, 'ip', '-4', '-o', 'address', 'show', 'eth0']);
+    assert.ok(!other.includes(`${known.split(' ')[2]}/`), other);
+    assert.equal(await daemon.ok(['stop', '-t', '0', id]), id);
+    await daemon.ok(['rm', id]);
+  });
+
+  it('finds how it has ended meanwhile', async () => {
+    const { daemon, busybox } = world;
+    await daemon.ok(['create', '--name', 'unseen', busybox, 'sh', '-c', 'echo seen; sleep 1; exit 7']);
+    const began = Date.now();
+    await killedAtOnce(
+      () => daemon.ok(['start', 'unseen']),
+      () => new Promise((resolve) => setTimeout(resolve, 2000)),
+    );
+    assert.equal(await daemon.ok(['inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 'unseen']), 'exited 7');
+    const startedAt = Date.parse(await daemon.ok(['inspect', '-f', '{{.State.StartedAt}}', 'unseen']));
+    assert.ok(startedAt >= began - 1000 && startedAt < began + 60_000, String(startedAt - began));
+    assert.equal(await daemon.ok(['logs', 'unseen']), 'seen');
+    await daemon.ok(['rm', 'unseen']);
   });
 });

@@ -76,9 +76,9 @@ async function launch(
 ): Promise<void> {
   const plan = await buildExec(context, session, { directory, waitAttach: attachment !== null, size });
   checkCanExec(session.container);
-  const started = await startPlan(context, plan);
   const socket = join(directory, 'monitor.sock');
-  const monitor = await connectMonitor(socket, EVENTS_ONLY);
+  const { started, monitor: connecting } = await startPlan(context, plan, socket);
+  const monitor = await connecting;
   session.run(started.pid, monitor);
   follow(context, session, monitor);
   await attachment?.connectOrEnd(socket);
