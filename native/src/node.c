@@ -67,6 +67,8 @@ int run_symlink_in(struct context *ctx, const struct op_symlink_in *op) {
   return error == EEXIST ? 0 : error;
 }
 
+#define PROC_FILE_MAX 4096
+
 /*
  * Opens a regular file without touching anything else: a device or a FIFO of the image is never opened, only looked at.
  */
@@ -119,6 +121,8 @@ int run_read_file_in(struct context *ctx, const struct op_read_file_in *op) {
     return buffer_u8(&ctx->results, 0) ? 0 : ENOMEM;
   }
   if (fd < 0) return errno;
+  /* Files of procfs say that they are empty. */
+  if (size == 0) size = op->max_bytes < PROC_FILE_MAX ? (off_t)op->max_bytes : PROC_FILE_MAX;
   int error = size > (off_t)op->max_bytes ? fail(ctx, EFBIG, "larger than %u bytes", op->max_bytes) : append_file(ctx, fd, (size_t)size);
   close(fd);
   return error;

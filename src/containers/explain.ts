@@ -1,9 +1,19 @@
 /** `isle explain CONTAINER`: the plan is made again from the record, and set beside what the kernel says now. */
 import type { Explanation } from '../api/types/explain.ts';
-import { explainContainer, type IdFacts, type KernelFacts, readKernelFacts, readKernelText } from '../explain/index.ts';
+import {
+  explainContainer,
+  type IdFacts,
+  type KernelFacts,
+  type KernelQuestions,
+  limitFiles,
+  readKernelFacts,
+  readKernelText,
+} from '../explain/index.ts';
 import type { Spec } from '../oci/runtime-spec.ts';
+import { sysctlPath } from '../oci/sysctl.ts';
 import { PlanError } from '../runtime/executor.ts';
-import { compileLinkAddressPlan } from '../runtime/plan/link-address.ts';
+import { compileNamespaceReadPlan } from '../runtime/plan/namespace-files.ts';
+import type { Plan } from '../runtime/plan/table.ts';
 import { securityModules } from '../platform/security-modules.ts';
 import type { Container } from './container.ts';
 import { type ContainersContext, cgroupPath } from './context.ts';
@@ -23,7 +33,7 @@ export async function explainOne(context: ContainersContext, container: Containe
     spec,
     plan,
     modules: securityModules(),
-    kernel: await kernelFacts(context, container, spec),
+    kernel: await kernelFacts(context, container, { spec, plan }),
     network:
       endpoint === null
         ? null
@@ -49,23 +59,43 @@ async function idFacts(context: ContainersContext, record: ContainerRecord): Pro
   return { isShared: record.idOwner === undefined, others: await Promise.all(others.map(read)) };
 }
 
-/** null: the process has ended meanwhile. */
-async function linkAddress({ launcher }: ContainersContext, pid: number): Promise<string | null> {
+const LINK_ADDRESS = '/sys/class/net/eth0/address';
+
+/** What only a process in the container's namespaces sees. undefined: the container has ended meanwhile. */
+async function insideFacts(
+  { launcher }: ContainersContext,
+  { endpoint, state }: ContainerRecord,
+  spec: Spec,
+): Promise<KernelQuestions['inside']> {
+  const own = new Set(spec.linux?.namespaces?.map(({ type }) => type));
+  const names = Object.keys(spec.linux?.sysctl ?? {});
+  const paths = [...(endpoint === null ? [] : [LINK_ADDRESS]), ...names.map(sysctlPath)];
+  const namespaces = (['network', 'ipc', 'uts'] as const).filter((type) => own.has(type));
   try {
-    const [bytes] = await launcher.run(compileLinkAddressPlan(pid, 'eth0'));
-    return bytes ? Buffer.from(bytes).toString('latin1').trim() : null;
+    const results = await launcher.run(compileNamespaceReadPlan({ pid: state.pid, namespaces, paths }));
+    const texts = results.map((bytes) => (bytes === null ? null : Buffer.from(bytes).toString('latin1').trim()));
+    const found = new Map(paths.map((path, index) => [path, { path: `${path}, inside`, text: texts[index] ?? null }]));
+    const at = (path: string) => found.get(path) ?? { path, text: null };
+    return {
+      linkAddress: at(LINK_ADDRESS),
+      sysctls: Object.fromEntries(names.map((name) => [name, at(sysctlPath(name))])),
+    };
   } catch (thrown) {
-    if (thrown instanceof PlanError && thrown.operation === 'setns') return null;
+    if (thrown instanceof PlanError && thrown.operation === 'setns') return undefined;
     throw thrown;
   }
 }
 
-async function kernelFacts(context: ContainersContext, container: Container, spec: Spec): Promise<KernelFacts | null> {
-  const { record } = container;
+async function kernelFacts(
+  context: ContainersContext,
+  { record }: Container,
+  { spec, plan }: { spec: Spec; plan: Plan },
+): Promise<KernelFacts | null> {
   if (record.state.pid === 0) return null;
-  return readKernelFacts(record.state.pid, context.cgroups.files(cgroupPath(context, record)), {
+  const files = { ...context.cgroups.files(cgroupPath(context, record)), ...limitFiles(spec, plan) };
+  return readKernelFacts(record.state.pid, files, {
     kernelPaths: [...(spec.linux?.maskedPaths ?? []), ...(spec.linux?.readonlyPaths ?? [])],
     hostLink: record.endpoint?.hostLink,
-    linkAddress: record.endpoint === null ? null : await linkAddress(context, record.state.pid),
+    inside: await insideFacts(context, record, spec),
   });
 }

@@ -57,6 +57,7 @@ describe('explaining a running container', () => {
         'lsm',
         'cgroups',
         'network',
+        'sysctls',
         'process',
       ],
     );
@@ -84,6 +85,8 @@ describe('explaining a running container', () => {
     ]);
     assert.deepEqual(shown('process limit'), ['64 processes', '64 processes']);
     assert.deepEqual(shown('CPUs that may be used'), ['0,1', '0,1']);
+    assert.deepEqual(shown('/dev'), ['tmpfs (nosuid, 64 MiB)', 'tmpfs (nosuid, 64 MiB)']);
+    assert.deepEqual(shown('net.ipv4.ping_group_range'), ['0 2147483647', '0 2147483647']);
     assert.deepEqual(shown('address'), ['172.17.0.2/16', '172.17.0.2/16']);
     assert.deepEqual(shown('hardware address'), ['02:42:ac:11:00:02', '02:42:ac:11:00:02']);
     assert.deepEqual(shown('/data'), ['/srv/my data of the host (ro)', '/srv/my data of /dev/vda (ro)']);
@@ -137,6 +140,12 @@ describe('an explanation says no', () => {
         '/proc rw,nosuid,nodev,noexec,relatime - tmpfs',
       ),
       ['/proc'],
+    ],
+    ['/dev is larger', withText('mountinfo', 'size=65536k', 'size=131072k'), ['/dev']],
+    [
+      'a sysctl is another',
+      withKernel({ sysctls: { ...RUNNING.sysctls, 'net.ipv4.ping_group_range': { path: '/p', text: '1 0' } } }),
+      ['net.ipv4.ping_group_range'],
     ],
     ['a volume is writable', withText('mountinfo', '/data ro', '/data rw'), ['/data']],
     ['a volume shows another directory', withText('mountinfo', '/srv/my\\040data', '/srv/other'), ['/data']],

@@ -11,6 +11,7 @@ import { networkLayer } from './layers/network.ts';
 import { processLayer } from './layers/process.ts';
 import { rootfsLayer } from './layers/rootfs.ts';
 import { seccompLayer } from './layers/seccomp.ts';
+import { sysctlsLayer } from './layers/sysctls.ts';
 import { userLayer } from './layers/user.ts';
 import type { ContainerExplainInput } from './types.ts';
 
@@ -26,6 +27,7 @@ const LAYERS = [
   lsmLayer,
   cgroupsLayer,
   networkLayer,
+  sysctlsLayer,
   processLayer,
 ] as const;
 

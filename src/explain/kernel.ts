@@ -60,8 +60,8 @@ export interface KernelQuestions {
   readonly kernelPaths?: readonly string[] | undefined;
   /** the veth's host end */
   readonly hostLink?: string | undefined;
-  /** the hardware address of its other end, read inside; null if that could not be */
-  readonly linkAddress?: string | null | undefined;
+  /** read inside, where alone they can be: the hardware address of the veth's other end, sysctls by name */
+  readonly inside?: Pick<KernelFacts, 'linkAddress' | 'sysctls'> | undefined;
 }
 
 /**
@@ -131,7 +131,8 @@ export async function readKernelFacts(
     interfaces,
     inet6,
     linkMaster,
-    linkAddress: { path: '/sys/class/net/eth0/address, inside', text: questions.linkAddress ?? null },
+    linkAddress: questions.inside?.linkAddress ?? { path: 'only visible inside', text: null },
+    sysctls: questions.inside?.sysctls ?? {},
     presentPaths,
   };
 }

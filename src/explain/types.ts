@@ -44,6 +44,8 @@ export interface KernelFacts {
   readonly linkMaster: KernelText;
   /** hardware address of the other end, inside */
   readonly linkAddress: KernelText;
+  /** values inside, by their names in the spec */
+  readonly sysctls: Readonly<Record<string, KernelText>>;
   /** those of the masked and read-only paths that this kernel has; null if nobody asked */
   readonly presentPaths: readonly string[] | null;
 }

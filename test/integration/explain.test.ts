@@ -1,6 +1,6 @@
 /** `isle explain` against real containers: it finds that everything holds, and it finds out when something does not. */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import type { Explanation, Fact } from '../../src/api/types/explain.ts';
 import { api } from '../harness/api.ts';
@@ -58,6 +58,31 @@ describe('explaining real containers', () => {
       assert.ok(all.filter((fact) => fact.holds === true).length > 35, 'most facts can be told');
     });
   }
+
+  it('tells each limit and setting as the kernel has it', async () => {
+    const [, number] = /^(.*)$/m.exec(readFileSync('/sys/class/block/vda/dev', 'utf8')) ?? [];
+    const limits = ['--memory', '64m', '--memory-reservation', '32m', '--device-read-bps', '/dev/vda:1mb'];
+    limits.push('--device-write-iops', '/dev/vda:50', '--memory-swappiness', '10', '--oom-kill-disable');
+    const settings = ['--shm-size', '8m', '--tmpfs', '/scratch:size=1m', '--ulimit', 'nproc=100:200'];
+    settings.push('--oom-score-adj', '77', '--sysctl', 'kernel.shmmni=99', '--sysctl', 'net.core.somaxconn=17');
+    await run('full', ...limits, ...settings);
+    const all = await facts('full');
+    const shown = new Map(all.map(({ what, asked, enforced, holds }) => [what, [asked, enforced, holds]]));
+    const same = (what: string, text: string) => assert.deepEqual(shown.get(what), [text, text, true], what);
+    same('memory reservation', '32 MiB');
+    same('swappiness', '10');
+    same('killing when memory is out', 'off');
+    same(`read rate of the disk ${number}`, '1 MiB a second');
+    same(`write operations of the disk ${number}`, '50 operations a second');
+    same('/dev/shm', 'tmpfs (nosuid, nodev, noexec, 8 MiB)');
+    assert.match(String(shown.get('/scratch')?.[1]), /1 MiB/);
+    same('RLIMIT_NPROC', '100, at most 200');
+    same('OOM score adjustment', '77');
+    same('kernel.shmmni', '99');
+    same('net.core.somaxconn', '17');
+    same('net.ipv4.ip_unprivileged_port_start', '0');
+    assert.deepEqual(broken(all), []);
+  });
 
   it('finds out when a limit was changed behind its back', async () => {
     await run('changed', '--pids-limit', '64');

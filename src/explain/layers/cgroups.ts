@@ -4,6 +4,7 @@ import { cpuMax, cpuWeight, swapMax } from '../../runtime/cgroups/convert.ts';
 import { bytes, type Enforced, fact, plural, said } from '../fact.ts';
 import { parseCgroups } from '../proc.ts';
 import type { KernelFacts, KernelText, LayerInput } from '../types.ts';
+import { limitFacts } from './limits.ts';
 
 const NO_LIMIT = 'no limit';
 const PAGE_BYTES = 4096;
@@ -171,7 +172,8 @@ function membershipFact(path: string, kernel: KernelFacts | null): Fact {
   );
 }
 
-export function cgroupsLayer({ spec, kernel }: LayerInput): ExplainLayer {
+export function cgroupsLayer(input: LayerInput): ExplainLayer {
+  const { spec, kernel } = input;
   const { memory = {}, cpu = {}, pids } = spec.linux?.resources ?? {};
   const path = (spec.linux?.cgroupsPath ?? '').replace(/^\/+/, '');
   return {
@@ -186,6 +188,7 @@ export function cgroupsLayer({ spec, kernel }: LayerInput): ExplainLayer {
       sharesFact(cpu, kernel),
       ...cpusetFacts(cpu, kernel),
       pidsFact(pids?.limit ?? 0, kernel),
+      ...limitFacts(input),
     ],
   };
 }

@@ -1,9 +1,10 @@
 import type { ExplainLayer, Fact } from '../../api/types/explain.ts';
 import type { Mount } from '../../oci/runtime-spec.ts';
-import { type Enforced, fact, plural } from '../fact.ts';
+import { bytes, type Enforced, fact, plural } from '../fact.ts';
 import { type MountEntry, mountAt, parseMountinfo, rootOf } from '../proc.ts';
 import type { KernelFacts, KernelText, LayerInput } from '../types.ts';
 
+const PAGE_BYTES = 4096;
 /** Options that the mount table can confirm. */
 const CHECKED = ['ro', 'nosuid', 'nodev', 'noexec'];
 
@@ -27,9 +28,17 @@ const flagsOf = (mount: Mount): string[] =>
 
 function describe(mount: Mount): string {
   const what = isBind(mount) ? `${mount.source ?? '?'} of the host` : (mount.type ?? 'none');
-  const flags = flagsOf(mount);
+  const flags = [...flagsOf(mount), ...sizeWords(sizeOf(mount.options ?? []))];
   return flags.length === 0 ? what : `${what} (${flags.join(', ')})`;
 }
+
+/** Bytes of a tmpfs; undefined: half of the memory, which is not told. */
+function sizeOf(options: readonly string[]): number | undefined {
+  const [, digits, unit = ''] = options.flatMap((option) => /^size=(\d+)([kmg]?)$/i.exec(option) ?? []);
+  return digits === undefined ? undefined : Number(digits) * 1024 ** ' kmg'.indexOf(unit.toLowerCase() || ' ');
+}
+
+const sizeWords = (size: number | undefined): string[] => (size === undefined ? [] : [bytes(size)]);
 
 /** A bind mount shows the path in its file system, which the host's mount table tells; without that, the host's path or the end of it. */
 function rightSource(mount: Mount, entry: MountEntry, host: KernelText): boolean {
@@ -48,11 +57,16 @@ function mountEnforced(kernel: KernelFacts, entries: readonly MountEntry[] | nul
   if (entry === undefined) return { text: 'not mounted', source, holds: false };
   const flags = CHECKED.filter((flag) => entry.options.includes(flag));
   const what = isBind(mount) ? `${entry.root} of ${entry.source}` : entry.fsType;
+  const size = sizeOf(mount.options ?? []);
+  const isSized = mount.type === 'tmpfs' && size !== undefined;
+  const now = isSized ? sizeOf(entry.superOptions) : undefined;
+  const isRightSize = !isSized || now === Math.ceil(size / PAGE_BYTES) * PAGE_BYTES;
+  const words = [...flags, ...sizeWords(now)];
   const complete = flagsOf(mount).every((flag) => flags.includes(flag));
   return {
-    text: flags.length === 0 ? what : `${what} (${flags.join(', ')})`,
+    text: words.length === 0 ? what : `${what} (${words.join(', ')})`,
     source,
-    holds: complete && rightSource(mount, entry, kernel.hostMountinfo),
+    holds: complete && rightSource(mount, entry, kernel.hostMountinfo) && isRightSize,
   };
 }
 

@@ -131,6 +131,10 @@ export const RUNNING: KernelFacts = {
   interfaces: text('net/dev', INTERFACES),
   inet6: text('net/if_inet6', '00000000000000000000000000000001 01 80 10 80       lo\n'),
   linkMaster: { path: '/sys/class/net/veth4bd1/master', text: 'isle0' },
+  sysctls: {
+    'net.ipv6.conf.eth0.disable_ipv6': { path: '/proc/sys/net/ipv6/conf/eth0/disable_ipv6, inside', text: '1' },
+    'net.ipv4.ping_group_range': { path: '/proc/sys/net/ipv4/ping_group_range, inside', text: '0\t2147483647' },
+  },
   linkAddress: { path: '/sys/class/net/eth0/address, inside', text: '02:42:ac:11:00:02' },
   presentPaths: ['/proc/kcore', '/sys/firmware', '/proc/sys', '/proc/bus'],
 };
@@ -159,7 +163,7 @@ const SPEC: Spec = {
   },
   mounts: [
     { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
-    { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'mode=755'] },
+    { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'mode=755', 'size=65536k'] },
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', 'ro'] },
     { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: ['ro', 'nosuid', 'noexec', 'nodev'] },
     bind('/var/lib/isle/containers/4bd1/hosts', '/etc/hosts', 'rbind'),
@@ -188,7 +192,7 @@ const SPEC: Spec = {
       cpu: { quota: 50000, period: 100000, cpus: '0,1' },
       pids: { limit: 64 },
     },
-    sysctl: { 'net.ipv6.conf.eth0.disable_ipv6': '1' },
+    sysctl: { 'net.ipv6.conf.eth0.disable_ipv6': '1', 'net.ipv4.ping_group_range': '0 2147483647' },
     maskedPaths: ['/proc/kcore', '/proc/scsi', '/sys/firmware'],
     readonlyPaths: ['/proc/sys', '/proc/bus', '/proc/asound'],
   },
