@@ -1,4 +1,7 @@
-/* Tries doors that a filter or a device rule may have left open; prints "name ok" or "name ERRNO" for each. */
+/*
+ * Tries doors that a filter or a device rule may have left open, with arguments that do nothing where they are open; prints
+ * "name ok" or "name ERRNO" for each.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -64,6 +67,24 @@ int main(void) {
   attempt("fsopen", 0, SYS_fsopen, (long)"tmpfs", 0);
   attempt("io-uring", 0, SYS_io_uring_setup, 1, 0);
   attempt("userfaultfd", 0, SYS_userfaultfd, 0, 0);
+  attempt("unshare", 0, SYS_unshare, CLONE_NEWUSER, 0);
+  attempt("bpf", 0, SYS_bpf, 0, 0);
+  attempt("perf", 0, SYS_perf_event_open, 0, 0);
+  attempt("keyctl", 0, SYS_keyctl, 0, -3);
+  attempt("add-key", 0, SYS_add_key, 0, 0);
+  attempt("request-key", 0, SYS_request_key, 0, 0);
+  attempt("kexec", 0, SYS_kexec_load, 0, -1);
+  attempt("init-module", 0, SYS_init_module, 0, 0);
+  attempt("open-by-handle", 0, SYS_open_by_handle_at, -1, 0);
+  attempt("reboot", 0, SYS_reboot, 0, 0);
+  attempt("swapoff", 0, SYS_swapoff, 0, 0);
+  attempt("clock", 0, SYS_clock_settime, 0, 0);
+  attempt("ports", 0, SYS_iopl, 4, 0);
+  attempt("syslog", 0, SYS_syslog, 9, 0);
+  attempt("setns", 0, SYS_setns, -1, 0);
+  attempt("memory-policy", 0, SYS_set_mempolicy, -1, 0);
+  attempt("fanotify", 0, SYS_fanotify_init, -1, 0);
+  attempt("mount-attributes", 0, SYS_mount_setattr, -1, 0);
   attempt("af-alg", 0, SYS_socket, 38, 5);
   attempt("af-vsock", 0, SYS_socket, 40, 1);
   open_device("disk", S_IFBLK, 254, 0);
