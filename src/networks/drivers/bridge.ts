@@ -84,6 +84,7 @@ export class BridgeNetwork {
     if (!exists) await run(createBridge({ name, mac: macOf(subnet.gateway), mtu: DEFAULT_MTU }));
     const ifindex = ifindexOf(name);
     if (!isComplete) {
+      refuseRouters(name);
       const address = `${subnet.gateway}/${subnet.prefixLength}`;
       const broadcast = formatAddress(subnet.base + subnet.size - 1);
       await run(batch(addAddress({ ifindex, address, broadcast }), setUp({ ifindex })));
@@ -184,6 +185,15 @@ function reasonToLeave(name: string): string | null {
   if (subnet === undefined || address !== macOf(subnet.gateway)) return 'isled did not make it';
   const ports = readdirSync(linkFile(name, 'brif'));
   return ports.length === 0 ? null : `${ports.join(', ')} ${ports.length === 1 ? 'is' : 'are'} connected to it`;
+}
+
+/**
+ * The host believes no container that says it is an IPv6 router (CVE-2020-13401). Only on a bridge of isle's own: on one
+ * that the user brings there may be a router. A host without IPv6 has no such file.
+ */
+function refuseRouters(name: string): void {
+  const path = `/proc/sys/net/ipv6/conf/${name}/accept_ra`;
+  if (existsSync(path)) writeFileSync(path, '0');
 }
 
 function linkFile(name: string, file: string): string {
