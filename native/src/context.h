@@ -67,6 +67,7 @@ struct context {
   int pidfd;
   volatile pid_t *last_pid; /* in the page of the report: differs from `pid` once the process has appeared as another */
   struct monitor *monitor;
+  const int *delegated_stdio; /* the container's ends of its streams while another runtime makes it, or NULL */
 
   /* Without a monitor (runtime.c). */
   bool unmonitored;

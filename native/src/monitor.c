@@ -51,18 +51,20 @@ void monitor_init(struct monitor *monitor) {
 }
 
 /* The state directory is the working directory: socket addresses are limited to 108 bytes, paths are not. */
-static int listen_here(struct monitor *monitor) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = SOCKET_NAME};
+int monitor_listen(const char *name, int backlog, int *out) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  if (strlen(name) >= sizeof(address.sun_path)) return ENAMETOOLONG;
+  strcpy(address.sun_path, name);
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return errno;
-  unlink(SOCKET_NAME);
+  unlink(name);
   /* The mode of the socket's own inode becomes the file's. */
-  if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, LISTEN_BACKLOG) < 0) {
+  if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, backlog) < 0) {
     int error = errno;
     close(fd);
     return error;
   }
-  monitor->listen_fd = fd;
+  *out = fd;
   return 0;
 }
 
@@ -78,7 +80,7 @@ int run_monitor(struct context *ctx, const struct op_monitor *op) {
   }
   /* Of an earlier life of this container. */
   unlink("exit");
-  int error = listen_here(monitor);
+  int error = monitor_listen(SOCKET_NAME, LISTEN_BACKLOG, &monitor->listen_fd);
   if (error != 0) return fail(ctx, error, "%s/" SOCKET_NAME, op->state_dir);
   return 0;
 }

@@ -54,6 +54,8 @@ struct monitor {
  * Sets the fields of a zeroed monitor that are not zero. It is large and mostly untouched: it belongs in static memory.
  */
 void monitor_init(struct monitor *monitor);
+/* Listens at this name in the working directory, for root only; *fd does not block. 0 or an errno. */
+int monitor_listen(const char *name, int backlog, int *fd);
 /* Writes <stateDir>/pid: "initPid startTimeTicks monitorPid\n". 0 or an errno. */
 int monitor_write_pid(const struct monitor *monitor, int pid);
 /* When the process of this /proc/PID/stat started, in clock ticks. */

@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #define CLONE_NEWTIME 0x80
 #endif
 
+#define OWN_NETNS "/proc/self/ns/net"
 #define NAMESPACES \
   (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME)
 
@@ -26,16 +28,41 @@ int run_clone(struct context *ctx, const struct op_clone *op) {
   return 0;
 }
 
+static int keep_at(int fd, uint32_t number) {
+  if (fd == (int)number) return 0;
+  int error = dup3(fd, (int)number, O_CLOEXEC) < 0 ? errno : 0;
+  close(fd);
+  return error;
+}
+
 int run_child_netns(struct context *ctx, const struct op_child_netns *op) {
   char path[64];
   snprintf(path, sizeof(path), "/proc/%d/ns/net", ctx->pid);
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return errno;
   ctx->netns_fd = (int)op->fd;
-  if (fd == (int)op->fd) return 0;
-  int error = dup3(fd, (int)op->fd, O_CLOEXEC) < 0 ? errno : 0;
-  close(fd);
-  return error;
+  return keep_at(fd, op->fd);
+}
+
+int run_pin_netns(struct context *ctx, const struct op_pin_netns *op) {
+  if (ctx->mountns_fd < 0) return fail(ctx, EINVAL, "not in an own mount table");
+  int home = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);
+  if (home < 0 || unshare(CLONE_NEWNET) < 0) {
+    int error = errno;
+    close_fd(&home);
+    return error;
+  }
+  int fd = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);
+  int error = fd < 0 ? errno : 0;
+  if (error == 0 && mount(OWN_NETNS, op->path, NULL, MS_BIND, NULL) < 0) error = fail(ctx, errno, "%s", op->path);
+  if (setns(home, CLONE_NEWNET) < 0 && error == 0) error = errno;
+  close(home);
+  if (error != 0) {
+    close_fd(&fd);
+    return error;
+  }
+  ctx->netns_fd = (int)op->fd;
+  return keep_at(fd, op->fd);
 }
 
 int run_unshare(struct context *ctx, const struct op_unshare *op) {

@@ -1,6 +1,8 @@
 /* Sends netlink messages that TypeScript encoded. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/netlink.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -111,11 +113,32 @@ static int send_batch(struct context *ctx, int fd, const uint8_t *at, const uint
   return error != 0 ? error : await_acks(ctx, fd, acks);
 }
 
-int run_netlink(struct context *ctx, const struct op_netlink *op) {
-  int fd = open_netlink(op->protocol);
+static int exchange(struct context *ctx, int fd, uint32_t protocol, const struct plan_bytes *messages) {
   if (fd < 0) return errno;
-  const uint8_t *end = op->messages.data + op->messages.length;
-  int error = op->protocol == NETLINK_NETFILTER ? send_batch(ctx, fd, op->messages.data, end) : send_each(ctx, fd, op->messages.data, end);
+  const uint8_t *end = messages->data + messages->length;
+  int error = protocol == NETLINK_NETFILTER ? send_batch(ctx, fd, messages->data, end) : send_each(ctx, fd, messages->data, end);
   close(fd);
   return error;
+}
+
+int run_netlink(struct context *ctx, const struct op_netlink *op) {
+  return exchange(ctx, open_netlink(op->protocol), op->protocol, &op->messages);
+}
+
+/* A socket stays in the namespace in which it was made, so only that needs the process to be there. */
+int run_netlink_in(struct context *ctx, const struct op_netlink_in *op) {
+  int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+  int there = open(op->path, O_RDONLY | O_CLOEXEC);
+  int error = home < 0 || there < 0 || setns(there, CLONE_NEWNET) < 0 ? errno : 0;
+  int fd = error == 0 ? open_netlink(op->protocol) : -1;
+  int opened = errno;
+  if (error == 0 && setns(home, CLONE_NEWNET) < 0) error = errno;
+  close_fd(&home);
+  close_fd(&there);
+  if (error != 0) {
+    close_fd(&fd);
+    return error;
+  }
+  errno = opened;
+  return exchange(ctx, fd, op->protocol, &op->messages);
 }

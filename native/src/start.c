@@ -26,6 +26,8 @@
 
 static const struct child_ends NO_ENDS = {{-1, -1, -1}, -1};
 
+static bool is_delegated(const struct context *ctx) { return plan_find(&ctx->plan, OP_RUNTIME_CREATE) != PLAN_NO_OP; }
+
 static const char *check_start_plan(const struct context *ctx) {
   uint32_t clones = 0;
   uint32_t last_child = PLAN_NO_OP;
@@ -39,6 +41,7 @@ static const char *check_start_plan(const struct context *ctx) {
     if (op->section == SECTION_CHILD) last_child = i;
   }
   if (!monitor_first) return "the plan does not begin with the operation monitor";
+  if (is_delegated(ctx)) return clones == 0 && last_child == PLAN_NO_OP ? NULL : "two would make the container";
   if (clones != 1) return "the plan does not have exactly one clone";
   if (last_child == PLAN_NO_OP || ctx->plan.ops[last_child].code != OP_EXEC) {
     return "the section child does not end with exec";
@@ -109,12 +112,25 @@ static void close_child_ends(struct child_ends *child) {
   close_fd(&child->sync);
 }
 
+/* Another runtime makes the container: its commands stand in the section parent, and when they have ended it runs. */
+static int delegate(struct context *ctx, struct child_ends *child) {
+  int error = make_stdio(ctx, child);
+  if (error != 0) return fail(ctx, error, "cannot make the container's pipes");
+  ctx->delegated_stdio = child->stdio;
+  error = plan_run_section(ctx, SECTION_PARENT);
+  ctx->delegated_stdio = NULL;
+  trees_close(ctx);
+  close_fd(&ctx->netns_fd);
+  return error;
+}
+
 /* Everything from the first operation to the running child. A failing clone3 is reported as the clone operation's. */
 static int set_up(struct context *ctx, struct child_ends *child) {
   const char *problem = check_start_plan(ctx);
   if (problem) return fail(ctx, EINVAL, "%s", problem);
   int error = plan_run_section(ctx, SECTION_SETUP);
   if (error != 0) return error;
+  if (is_delegated(ctx)) return delegate(ctx, child);
   error = make_stdio(ctx, child);
   if (error == 0) error = start_make_sync(ctx, child);
   if (error == 0) error = start_make_report(ctx);
@@ -240,6 +256,8 @@ static int send_started(const struct context *ctx, uint32_t id) {
 static void abandon(struct context *ctx) {
   char errors[512];
   start_kill_child(ctx);
+  /* The files of the monitor lie in its working directory. */
+  trees_leave(ctx);
   run_cleanup(ctx, errors, sizeof(errors));
   monitor_remove_files(ctx->monitor);
 }
@@ -262,15 +280,17 @@ int start_container(struct context *ctx, uint32_t id) {
   struct child_ends child = NO_ENDS;
   int error = set_up(ctx, &child);
   close_child_ends(&child);
+  bool delegated = is_delegated(ctx);
   if (error == 0) send_listening(id);
-  if (error == 0) error = run_parent(ctx);
-  if (error == 0) error = await_exec(ctx);
-  if (error == 0) error = adopt(ctx);
+  if (error == 0 && !delegated) error = run_parent(ctx);
+  if (error == 0 && !delegated) error = await_exec(ctx);
+  if (error == 0 && !delegated) error = adopt(ctx);
   if (error == 0) error = send_started(ctx, id);
   if (error != 0) {
     abandon(ctx);
     return error;
   }
+  if (delegated) return 0;
   close_fd(&ctx->sync_fd);
   /* From here on the group's directory is only wanted by kill_rest in exit.c. */
   if (ctx->clone_flags & CLONE_NEWPID || ctx->monitor->flags & MONITOR_FURTHER) close_fd(&ctx->cgroup_fd);

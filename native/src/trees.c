@@ -45,17 +45,38 @@ static int enter_namespace(struct context *ctx, int namespace_fd) {
   return done < 0 ? errno : 0;
 }
 
-static int leave_namespace(struct context *ctx) {
+int trees_leave(struct context *ctx) {
+  if (ctx->mountns_fd < 0) return 0;
   int error = setns(ctx->mountns_fd, CLONE_NEWNS) < 0 || fchdir(ctx->cwd_fd) < 0 ? errno : 0;
   close_fd(&ctx->mountns_fd);
   close_fd(&ctx->cwd_fd);
   return error;
 }
 
-int run_idmap_over(struct context *ctx, const struct op_idmap_over *op) {
-  if (ctx->userns_fd < 0) return fail(ctx, EINVAL, "there is no user namespace yet");
+static int enter_own(struct context *ctx) {
   int error = ctx->mountns_fd < 0 ? enter_namespace(ctx, -1) : 0;
   if (error == 0 && mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0) error = errno;
+  return error;
+}
+
+int run_own_mounts(struct context *ctx, const struct op_own_mounts *op) {
+  (void)op;
+  return enter_own(ctx);
+}
+
+int run_host_mounts(struct context *ctx, const struct op_host_mounts *op) {
+  (void)op;
+  return trees_leave(ctx);
+}
+
+int run_unmount(struct context *ctx, const struct op_unmount *op) {
+  if (ctx->mountns_fd < 0) return fail(ctx, EINVAL, "not in an own mount table");
+  return umount2(op->path, MNT_DETACH) < 0 ? errno : 0;
+}
+
+int run_idmap_over(struct context *ctx, const struct op_idmap_over *op) {
+  if (ctx->userns_fd < 0) return fail(ctx, EINVAL, "there is no user namespace yet");
+  int error = enter_own(ctx);
   if (error != 0) return error;
   int tree = open_tree(AT_FDCWD, op->path, OPEN_TREE_FLAGS);
   if (tree < 0) return fail(ctx, errno, "%s", op->path);
@@ -72,7 +93,7 @@ int run_hold_root(struct context *ctx, const struct op_hold_root *op) {
   if (tree < 0) return errno;
   close(ctx->root_fd);
   ctx->root_fd = tree;
-  return ctx->mountns_fd < 0 ? 0 : leave_namespace(ctx);
+  return trees_leave(ctx);
 }
 
 int run_attach_root(struct context *ctx, const struct op_attach_root *op) {
@@ -98,7 +119,7 @@ static int clone_foreign_tree(struct context *ctx, const struct op_hold_tree *op
   if (path >= 0) *tree = open_tree(path, "", OPEN_TREE_FLAGS | AT_EMPTY_PATH | (op->recursive ? AT_RECURSIVE : 0));
   if (path < 0 || *tree < 0) error = fail(ctx, errno, "%s", op->source);
   close_fd(&path);
-  int back = leave_namespace(ctx);
+  int back = trees_leave(ctx);
   return error != 0 ? error : back;
 }
 
@@ -129,6 +150,12 @@ int run_hold_tree(struct context *ctx, const struct op_hold_tree *op) {
   if (error == 0) error = keep(ctx, op->slot, tree);
   if (error != 0) close_fd(&tree);
   return error;
+}
+
+int run_attach_held(struct context *ctx, const struct op_attach_held *op) {
+  if (ctx->mountns_fd < 0) return fail(ctx, EINVAL, "not in an own mount table");
+  if (op->slot >= ctx->held_count || ctx->held[op->slot] < 0) return fail(ctx, EBADF, "slot %u is empty", op->slot);
+  return move_mount(ctx->held[op->slot], "", AT_FDCWD, op->path, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? errno : 0;
 }
 
 int run_mount_held(struct context *ctx, const struct op_mount_held *op) {

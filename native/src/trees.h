@@ -5,4 +5,6 @@
 
 /* Lets go of all of them: the new process has its own descriptors. */
 void trees_close(struct context *ctx);
+/* Goes back to the mount table and working directory from before idmapOver or ownMounts, if one is in another. 0 or an errno. */
+int trees_leave(struct context *ctx);
 #endif

@@ -10,6 +10,7 @@ import { DEFAULT_MASKED_PATHS, DEFAULT_READONLY_PATHS } from '../oci/spec/paths.
 import { securityModules } from '../platform/security-modules.ts';
 import {
   type AuditedSeccomp,
+  type AuditInput,
   audit,
   type Finding,
   type HostFacts,
@@ -20,6 +21,7 @@ import type { ContainersContext } from './context.ts';
 import { donorOf } from './joins.ts';
 import { seccompFor, specOf } from './launch-plan.ts';
 import type { ContainerRecord } from './record.ts';
+import { OWN_RUNTIME } from './runtimes/known.ts';
 
 /** What does not change while the daemon runs. */
 const host = { kernel: release(), lsms: [...securityModules()] };
@@ -36,6 +38,13 @@ function seccompOf(caps: readonly string[], { hostConfig }: ContainerRecord): Au
   // What the same container would have without a profile of its own; `unconfined` cannot come back from that.
   const byDefault = seccompFor(caps, {}) ?? program;
   return { kind: 'custom', filter: program.filter, byDefault: byDefault.filter };
+}
+
+/** One that is not known (any more) can start nothing. */
+function runtimeFact({ runtimes }: ContainersContext, { hostConfig }: ContainerRecord): AuditInput['runtime'] {
+  const name = hostConfig.Runtime || OWN_RUNTIME;
+  const runtime = runtimes.isKnown(name) ? runtimes.find(name) : null;
+  return runtime === null ? undefined : { name: runtime.name, isDefault: runtime.name === runtimes.defaultName };
 }
 
 /** `User` of the image itself; null when the image is not there any more. */
@@ -106,6 +115,7 @@ function auditRecord(context: ContainersContext, record: ContainerRecord): Findi
     hostConfig: record.hostConfig,
     spec,
     imageUser: imageUser(context, record),
+    runtime: runtimeFact(context, record),
     seccomp: seccompOf(spec.process?.capabilities?.bounding ?? [], record),
     sharesIds: record.idOwner === undefined && Boolean(record.idMap),
     kernelPaths: { masked: DEFAULT_MASKED_PATHS, readonly: DEFAULT_READONLY_PATHS },

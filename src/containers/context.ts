@@ -14,6 +14,7 @@ import type { Container } from './container.ts';
 import type { ExecSession } from './exec/session.ts';
 import type { AppArmorPort, BridgePort, ContainerEvents, IdPool, ImageSource } from './ports.ts';
 import type { ContainerRecord } from './record.ts';
+import type { Runtimes } from './runtimes/known.ts';
 import type { SelinuxHost } from './selinux.ts';
 import type { ContainerStore } from './store.ts';
 
@@ -32,6 +33,7 @@ export interface ContainersContext {
   /** name of the parent cgroup, such as "isle" */
   readonly cgroupParent: string;
   readonly cgroupParents: CgroupParents;
+  readonly runtimes: Runtimes;
   readonly snapshots: SnapshotStore;
   readonly images: ImageSource;
   readonly bridge: BridgePort;
@@ -44,6 +46,8 @@ export interface ContainersContext {
   readonly appArmor: AppArmorPort;
   /** The daemon's own bounding set: no container can get more. */
   readonly capBounding: bigint;
+  /** islet, which is also the init process of `--init`. */
+  readonly isletPath: string;
   /** Findings from this severity on refuse a create. */
   readonly auditRefuse: Severity | 'off';
   /** Of --userns-remap USER, for containers that are made from now on; null without it. */

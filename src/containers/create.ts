@@ -10,6 +10,7 @@ import { askedUserns } from '../oci/userns-mode.ts';
 import { validateCreate } from '../oci/validate.ts';
 import { blockDeviceNumber } from '../platform/device-number.ts';
 import { randomHex } from '../platform/random.ts';
+import { noUserNamespaces } from '../runtime/plan/delegate.ts';
 import { hostId } from '../runtime/plan/namespaces.ts';
 import { resolveCapabilities } from '../security/capabilities.ts';
 import { auditWarnings } from './audit.ts';
@@ -25,6 +26,7 @@ import { seccompFor } from './launch-plan.ts';
 import { generateName } from './name-generator.ts';
 import { publish } from './publish.ts';
 import { type ContainerRecord, formatTimeNs, nowNs, ZERO_TIME } from './record.ts';
+import { runtimeOf } from './runtimes/delegation.ts';
 import { checkLabels, labelWarnings, newLabels, withLabelOptions } from './selinux.ts';
 import { parseSignal } from './signals.ts';
 
@@ -56,6 +58,12 @@ function ownerOf(
   return ({ uid, gid }) => ({ uid: hostId(idMap.uid, uid, 'user id'), gid: hostId(idMap.gid, gid, 'group id') });
 }
 
+/** What isle can have only its own runtime do. */
+function checkRuntimeOf(context: ContainersContext, record: ContainerRecord): void {
+  const runtime = runtimeOf(context, record);
+  if (runtime !== null && record.idMap) throw noUserNamespaces(runtime);
+}
+
 /** A valid, free name; throws in Docker's words otherwise. */
 export function checkName(context: ContainersContext, given: string): string {
   const name = given.replace(/^\//, '');
@@ -84,8 +92,12 @@ export function draftRecord(
 ): ContainerRecord {
   const image = context.images.resolve(request.Image ?? '');
   const { HostConfig: wanted, NetworkingConfig: _networking, ...asked } = request;
-  const resolved = { ...resolveModes(context, wanted ?? {}), UsernsMode: askedUserns(wanted ?? {}) };
-  const hostConfig = withLabelOptions(context, resolved);
+  const hostConfig = withLabelOptions(context, {
+    ...resolveModes(context, wanted ?? {}),
+    UsernsMode: askedUserns(wanted ?? {}),
+    // As dockerd: the default of the day is the container's for life.
+    Runtime: wanted?.Runtime || context.runtimes.defaultName,
+  });
   const config = mergeImageConfig(asked, image.config.config ?? {});
   const argv = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
   if (argv.length === 0 || argv[0] === '') {
@@ -135,7 +147,9 @@ export async function createContainer(
     cpusetCpus: cpuset?.cpus,
     cpusetMems: cpuset?.mems,
     usernsRemap: context.idMap !== null || context.autoIds !== null,
+    isRuntime: (name) => context.runtimes.isKnown(name),
   });
+  checkRuntimeOf(context, record);
   checkLabels(context, record);
   warnings.push(...labelWarnings(context, request.HostConfig ?? {}), ...checkBinds(context, record));
   warnings.push(...enforcementWarnings(context, record.hostConfig));

@@ -9,6 +9,7 @@ import { type ContainerRecord, formatTimeNs, nowNs, parseTimeNs } from './record
 import { deathReason } from './death-reason.ts';
 import { removeContainer } from './remove.ts';
 import { scheduleRestart, wantsRestart } from './restart.ts';
+import { removeRuntimeTraces } from './runtimes/cleanup.ts';
 import { writeRecord } from './write-record.ts';
 
 /** Docker's code for a container whose end nobody saw. */
@@ -24,15 +25,16 @@ export function followMonitor(context: ContainersContext, container: Container):
     writeRecord(context, container.record);
     publish(context, container, 'oom');
   });
-  const taken = monitor.exit.then((seen) => {
+  const taken = monitor.exit.then(async (seen) => {
     container.monitor = null;
     // A monitor that was killed says nothing; what it wrote before counts.
     const exit = seen ?? readExitRecord(stateDir(context, container.record.id));
-    const kept = recordExit(context, container, exit);
-    return { kept, cleaned: seen !== null && seen.cleanupErrors.length === 0 };
+    // What another runtime made outlives its monitor: it must not be told to have ended while it runs.
+    if (exit === null) await removeRuntimeTraces(context, container.record);
+    return recordExit(context, container, exit);
   });
   container.monitorGone = Promise.all([taken, monitor.closed])
-    .then(([outcome]) => cleanAfterMonitor(context, container, outcome))
+    .then(([kept]) => cleanAfterMonitor(context, container, kept))
     .catch((thrown: unknown) => {
       context.log.error({ container: container.record.id, err: thrown }, 'cannot finish the exit of a container');
     });
@@ -59,9 +61,6 @@ export function recordExit(context: ContainersContext, container: Container, exi
   // With auto-remove the row goes in a moment: writing it now would be a disk flush for nothing. Should the daemon die
   // in between, it finds the exit record, and the row still asks for removal.
   const kept = record.hostConfig.AutoRemove === true || writeRecord(context, record);
-  if (exit !== null && exit.cleanupErrors.length > 0) {
-    context.log.warn({ container: record.id, errors: exit.cleanupErrors }, 'a cleanup step failed');
-  }
   const seconds = (finishedNs - parseTimeNs(state.startedAt)) / 1_000_000_000n;
   publish(context, container, 'die', {
     exitCode: String(state.exitCode),
@@ -73,23 +72,27 @@ export function recordExit(context: ContainersContext, container: Container, exi
   return kept;
 }
 
-/** Removes what a monitor that was killed could not; repeating it is harmless. */
-export async function removeCgroups(
+/** Ends and removes what a monitor that was killed could not; repeating it is harmless. */
+export async function removeRemains(
   context: ContainersContext,
   record: Pick<ContainerRecord, 'id' | 'hostConfig'>,
 ): Promise<void> {
+  await removeRuntimeTraces(context, record);
   const { cleanup } = context.cgroups.planContainer(cgroupPath(context, record), {});
   await context.launcher.run({ ops: cleanup.map((op): PlanOp => ({ ...op, section: 'setup' })) });
 }
 
+/** The monitor has cleaned up behind itself: what failed it has added to its exit record, after it told of the exit. */
+function hasCleaned(context: ContainersContext, { id }: ContainerRecord): boolean {
+  const errors = readExitRecord(stateDir(context, id))?.cleanupErrors;
+  if (errors !== undefined && errors.length > 0) context.log.warn({ container: id, errors }, 'a cleanup step failed');
+  return errors?.length === 0;
+}
+
 /** When the monitor has gone: what it could not clean is cleaned, its state directory goes, auto-remove happens. */
-async function cleanAfterMonitor(
-  context: ContainersContext,
-  container: Container,
-  { kept, cleaned }: { kept: boolean; cleaned: boolean },
-): Promise<void> {
+async function cleanAfterMonitor(context: ContainersContext, container: Container, kept: boolean): Promise<void> {
   const { record } = container;
-  if (!cleaned) await removeCgroups(context, record);
+  if (!hasCleaned(context, record)) await removeRemains(context, record);
   await context.cgroupParents.release(context, record);
   if (record.hostConfig.AutoRemove === true) {
     if (!container.removing) await removeContainer(context, container);

@@ -23,7 +23,7 @@ import type { ContainerRecord } from './record.ts';
 
 export async function explainOne(context: ContainersContext, container: Container): Promise<Explanation> {
   const { record } = container;
-  const { spec, plan } = buildStart(context, container, false);
+  const { spec, plan, seccomp, delegated } = buildStart(context, container, false);
   const { endpoint, state } = record;
   return explainContainer({
     id: record.id,
@@ -33,6 +33,15 @@ export async function explainOne(context: ContainersContext, container: Containe
     spec,
     plan,
     modules: securityModules(),
+    ...(delegated === null
+      ? {}
+      : {
+          delegated: {
+            runtime: delegated.runtime.name,
+            program: delegated.runtime.path,
+            filter: seccomp?.filter ?? null,
+          },
+        }),
     kernel: await kernelFacts(context, container, { spec, plan }),
     network:
       endpoint === null

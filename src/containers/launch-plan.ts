@@ -10,7 +10,16 @@ import { thermalThrottlePaths } from '../oci/spec/paths.ts';
 import { blockDeviceNumber } from '../platform/device-number.ts';
 import { compileStartPlan, type NetworkBatches } from '../runtime/plan/compile.ts';
 import { MONITOR_FLAGS, type Plan } from '../runtime/plan/table.ts';
-import { compileSeccomp, DEFAULT_PROFILE, parseProfile, type SeccompProgram } from '../security/seccomp/index.ts';
+import { compileDelegatedStart, type DelegatedStart } from '../runtime/plan/delegate.ts';
+import {
+  compileSeccomp,
+  DEFAULT_PROFILE,
+  ociSeccomp,
+  parseProfile,
+  type SeccompContext,
+  type SeccompProfile,
+  type SeccompProgram,
+} from '../security/seccomp/index.ts';
 import { bindMounts } from './binds.ts';
 import { appArmorProfileOf } from './confinement.ts';
 import type { Container } from './container.ts';
@@ -19,6 +28,7 @@ import { givenDevices } from './devices.ts';
 import { engineFiles } from './files.ts';
 import { joinedContainers } from './joins.ts';
 import type { ContainerRecord, EndpointRecord, UserRecord } from './record.ts';
+import { runtimeOf } from './runtimes/delegation.ts';
 import { engineFileLabel } from './selinux.ts';
 
 const UNCONNECTED: EndpointRecord = {
@@ -79,16 +89,24 @@ export function specOf(context: ContainersContext, record: ContainerRecord): Spe
   });
 }
 
-export function buildStart(
-  context: ContainersContext,
-  container: Container,
-  waitAttach: boolean,
-): { spec: Spec; plan: Plan } {
+export interface Start {
+  spec: Spec;
+  plan: Plan;
+  /** As isle compiles it. */
+  seccomp: SeccompProgram | null;
+  /** What another runtime needs beside the plan; null: the plan is all. */
+  delegated: DelegatedStart | null;
+}
+
+export function buildStart(context: ContainersContext, container: Container, waitAttach: boolean): Start {
   const { record } = container;
   const { hostConfig, id } = record;
   const spec = specOf(context, record);
   const logged = (hostConfig.LogConfig?.Type ?? '') !== 'none';
-  const plan = compileStartPlan({
+  const runtime = runtimeOf(context, record);
+  const caps = spec.process?.capabilities?.bounding ?? [];
+  const seccomp = seccompFor(caps, hostConfig);
+  const common = {
     spec,
     id,
     stateDir: stateDir(context, id),
@@ -98,11 +116,20 @@ export function buildStart(
     cgroups: context.cgroups,
     network: networkBatches(context, record),
     ...(container.consoleSize === null ? {} : { consoleSize: container.consoleSize }),
-    appArmorFile: context.appArmor.execFile,
-    init: hostConfig.Init === true,
-    seccomp: seccompFor(spec.process?.capabilities?.bounding ?? [], hostConfig),
+  };
+  const init = hostConfig.Init === true;
+  if (runtime === null) {
+    const plan = compileStartPlan({ ...common, appArmorFile: context.appArmor.execFile, init, seccomp });
+    return { spec, seccomp, plan, delegated: null };
+  }
+  const profile = profileFor(hostConfig);
+  const delegated = compileDelegatedStart({
+    ...common,
+    runtime,
+    seccomp: profile === null ? null : ociSeccomp(profile, seccompContext(caps)),
+    initProgram: init ? context.isletPath : null,
   });
-  return { spec, plan };
+  return { spec, seccomp, plan: delegated.plan, delegated };
 }
 
 /** A file of the user takes the place of the engine's. */
@@ -149,13 +176,21 @@ const throttlePaths = thermalThrottlePaths(cpus().length).filter((path) => exist
 /** Not where it was left out of the kernel, or turned off on its command line. */
 const hasIpv6 = existsSync('/proc/sys/net/ipv6');
 
-/** null: no filter. The compiler keeps what it made of the default policy for each set of capabilities. */
-export function seccompFor(caps: readonly string[], { SecurityOpt, Privileged }: HostConfig): SeccompProgram | null {
+function profileFor({ SecurityOpt, Privileged }: HostConfig): SeccompProfile | null {
   const { seccomp } = parseSecurityOpt(SecurityOpt ?? []);
   // A privileged container has no filter unless it brings its own, as in Docker.
   if (seccomp === 'unconfined' || (Privileged === true && seccomp === 'default')) return null;
-  const profile = seccomp === 'default' ? DEFAULT_PROFILE : parseProfile(seccomp);
-  return compileSeccomp(profile, { caps: [...caps], arch: 'x86_64', kernel: kernelVersion() });
+  return seccomp === 'default' ? DEFAULT_PROFILE : parseProfile(seccomp);
+}
+
+function seccompContext(caps: readonly string[]): SeccompContext {
+  return { caps: [...caps], arch: 'x86_64', kernel: kernelVersion() };
+}
+
+/** null: no filter. The compiler keeps what it made of the default policy for each set of capabilities. */
+export function seccompFor(caps: readonly string[], hostConfig: HostConfig): SeccompProgram | null {
+  const profile = profileFor(hostConfig);
+  return profile === null ? null : compileSeccomp(profile, seccompContext(caps));
 }
 
 function kernelVersion(): [number, number] {

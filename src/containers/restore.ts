@@ -12,7 +12,7 @@ import { Container } from './container.ts';
 import { restoreExecs } from './exec/start.ts';
 import { watchHealth } from './health/monitor.ts';
 import { type ContainersContext, containerDir, monitorSocket, stateDir } from './context.ts';
-import { followMonitor, recordExit, removeCgroups } from './exit.ts';
+import { followMonitor, recordExit, removeRemains } from './exit.ts';
 import { isFrozen } from './pause.ts';
 import { type ContainerRecord, formatTimeNs, nowNs, parseTimeNs } from './record.ts';
 import { removeContainer } from './remove.ts';
@@ -50,7 +50,7 @@ async function restoreOne(context: ContainersContext, container: Container): Pro
   const unwritten = container.running ? null : unwrittenStart(record, directory);
   if (unwritten !== null) record.state.startedAt = formatTimeNs(unwritten);
   const ended = container.running || exit !== null || unwritten !== null;
-  if (ended || began) await removeCgroups(context, record);
+  if (ended || began) await removeRemains(context, record);
   // Without room for it in the database the exit record stays where it is.
   if (ended && !recordExit(context, container, exit)) return;
   if (began) await context.store.durable();
@@ -154,7 +154,7 @@ async function removeOrphans(context: ContainersContext): Promise<void> {
       keepIds(context, id);
       continue;
     }
-    await removeCgroups(context, { id, hostConfig: {} });
+    await removeRemains(context, { id, hostConfig: {} });
     await context.snapshots.removeContainer(id);
     for (const path of [containerDir(context, id), stateDir(context, id)])
       await rm(path, { recursive: true, force: true });

@@ -45,6 +45,25 @@ describe('startFailure', () => {
     assert.match(error.hint ?? '', /apparmor_parser/);
     assert.equal(exitCode, 128);
   });
+  // The docker command line reads the same words as dockerd; runc 1.1, crun 1.8 and their errors of other things.
+  const delegated = [
+    { says: 'runc create failed: exec: "nope": executable file not found in $PATH', argv: ['nope'], exitCode: 127 },
+    { says: 'executable file `nope` not found in $PATH: No such file or directory', argv: ['nope'], exitCode: 127 },
+    { says: 'exec: "/etc/passwd": permission denied', argv: ['/etc/passwd'], exitCode: 126 },
+    { says: 'open executable: Permission denied', argv: ['/etc/passwd'], exitCode: 126 },
+    { says: 'error mounting "/a" to rootfs at "/b": mount /a:/b: not a directory', argv: ['sh'], exitCode: 127 },
+    { says: 'cannot set memory limit: Permission denied', argv: ['sh'], exitCode: 128 },
+  ];
+  for (const { says, argv, exitCode } of delegated) {
+    it(`reads what another runtime says: ${says}`, () => {
+      const thrown = new EngineError('System', `OCI runtime create failed: ${says}`, { code: 'ERUNTIME' });
+      const failure = startFailure(containerRecord({ argv }), thrown);
+      assert.equal(failure.exitCode, exitCode);
+      assert.equal(failure.error.kind, exitCode === 128 ? 'System' : 'InvalidParameter');
+      assert.match(failure.error.message, /^cannot start container web: OCI runtime create failed: /);
+      assert.doesNotMatch(failure.error.message, /No such file|Permission denied/);
+    });
+  }
 
   it('keeps the kind of every other error and says which container', () => {
     const thrown = new EngineError('Unavailable', 'no free address in 10.0.0.0/30');

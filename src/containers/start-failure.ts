@@ -2,6 +2,7 @@
 import { EngineError, toEngineError } from '../errors.ts';
 import { PlanError } from '../runtime/executor.ts';
 import type { ContainerRecord } from './record.ts';
+import { RUNTIME_FAILED } from './runtimes/failure.ts';
 
 export interface StartFailure {
   error: EngineError;
@@ -44,6 +45,7 @@ export function programFailure(
     return fail('InvalidParameter', `${name}: working directory "${directory}": ${why}`, ENGINE_EXIT, thrown);
   }
   const error = toEngineError(thrown);
+  if (error.code === RUNTIME_FAILED) return delegatedFailure(name, command, error);
   return fail(error.kind, `${name}: ${error.message}`, ENGINE_EXIT, error, idmapHint(thrown));
 }
 
@@ -54,6 +56,26 @@ function idmapHint(thrown: unknown): string | undefined {
   return thrown.operation === 'idmapOver'
     ? `${needs}: keep --data-root there, or make the container with --userns host`
     : `${needs}: leave the option idmap out`;
+}
+
+const ERRNO_WORDS = /no such file or directory|permission denied|is a directory|not a directory/gi;
+
+/** dockerd's reading of what a runtime says (its translateContainerdStartErr): it has no other sign than the words. */
+function delegatedFailure(name: string, command: string, error: EngineError): StartFailure {
+  // The docker command line looks for the same words again, in lower case only: crun writes them as strerror(3) does.
+  const message = `${name}: ${error.message.replace(ERRNO_WORDS, (words) => words.toLowerCase())}`;
+  const isAboutProgram = message.includes(command) || message.includes('executable');
+  const says = (...texts: string[]) => isAboutProgram && texts.some((text) => message.includes(text));
+  if (says('executable file not found', 'no such file or directory')) {
+    return fail('InvalidParameter', message, NOT_FOUND_EXIT, error);
+  }
+  if (says('permission denied', 'is a directory')) return fail('InvalidParameter', message, NOT_EXECUTABLE_EXIT, error);
+  if (message.includes('not a directory')) {
+    const mounts =
+      'Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type';
+    return fail('InvalidParameter', `${message}: ${mounts}`, NOT_FOUND_EXIT, error);
+  }
+  return fail(error.kind, message, ENGINE_EXIT, error);
 }
 
 function fail(

@@ -1,14 +1,14 @@
 /** `POST /containers/{id}/start`: the fast path. No process is spawned from here and no external program runs. */
 import { mkdirSync, rmSync } from 'node:fs';
 import { EngineError, toEngineError } from '../errors.ts';
-import { LAUNCHER_GONE } from '../runtime/executor.ts';
+import { LAUNCHER_GONE, PlanError } from '../runtime/executor.ts';
 import type { MonitoredStart } from '../runtime/monitored-start.ts';
 import { createSources } from './binds.ts';
 import { startPlan } from './confinement.ts';
 import type { Container } from './container.ts';
 import { type ContainersContext, monitorSocket, stateDir } from './context.ts';
 import { explainFullDisk } from './disk-full.ts';
-import { followMonitor } from './exit.ts';
+import { followMonitor, removeRemains } from './exit.ts';
 import { writeEngineFiles } from './files.ts';
 import { watchHealth } from './health/monitor.ts';
 import { checkJoins } from './joins.ts';
@@ -16,6 +16,8 @@ import { buildStart, networkMode } from './launch-plan.ts';
 import { publish } from './publish.ts';
 import { formatTimeNs, ZERO_TIME } from './record.ts';
 import { removeContainer } from './remove.ts';
+import { writeBundle } from './runtimes/delegation.ts';
+import { runtimeFailure } from './runtimes/failure.ts';
 import { checkSelinuxIsThere } from './selinux.ts';
 import { startFailure } from './start-failure.ts';
 import { writeStartRecord } from './start-record.ts';
@@ -61,9 +63,12 @@ async function launch(context: ContainersContext, container: Container): Promise
   const waitAttach = container.pendingAttachments.size > 0;
   writeEngineFiles(context, record);
   createSources(record);
-  const { plan } = buildStart(context, container, waitAttach);
+  const { plan, delegated } = buildStart(context, container, waitAttach);
+  if (delegated !== null) writeBundle(stateDir(context, record.id), delegated);
   await context.cgroupParents.prepare(context, record);
-  const start = await startPlan(context, plan, monitorSocket(context, record.id));
+  const start = await startPlan(context, plan, monitorSocket(context, record.id)).catch((thrown: unknown) => {
+    throw delegated === null ? thrown : runtimeFailure(thrown, delegated.runtime, stateDir(context, record.id));
+  });
   try {
     await takeOver(context, container, start);
   } catch (thrown) {
@@ -106,11 +111,21 @@ async function killStarted(container: Container): Promise<void> {
   await container.monitorGone;
 }
 
+/** islet's answer in the place of a monitor that was killed before it could give its own, or clean up. */
+function isMonitorDead(thrown: unknown): boolean {
+  return thrown instanceof PlanError && thrown.opIndex < 0 && thrown.errno === 'EPIPE';
+}
+
 async function recordFailedStart(context: ContainersContext, container: Container, thrown: unknown): Promise<void> {
   const { record } = container;
   const { exitCode, error } = startFailure(record, thrown);
   if (record.endpoint !== null) context.bridge.release(record.endpoint);
   record.endpoint = null;
+  if (isMonitorDead(thrown)) {
+    await removeRemains(context, record).catch((err: unknown) => {
+      context.log.error({ container: record.id, err }, 'cannot clean up after a start whose monitor died');
+    });
+  }
   // Left by a start that failed: the monitor has cleaned up behind itself, but for its directory.
   rmSync(stateDir(context, record.id), { recursive: true, force: true });
   // Output that will never come: the client sees its end instead of waiting.

@@ -2,6 +2,7 @@
 import type { Backend, JsonObject, NetworksBackend, SystemBackend } from '../api/backend.ts';
 import { ArchiveService } from '../containers/archive/service.ts';
 import { ExecService } from '../containers/exec/service.ts';
+import type { Runtimes } from '../containers/runtimes/known.ts';
 import type { ContainerService } from '../containers/service.ts';
 import { EngineError } from '../errors.ts';
 import type { ImageService } from '../images/service.ts';
@@ -21,6 +22,7 @@ export interface BackendParts {
   engineId: string;
   cgroups: CgroupBackend;
   appArmor: AppArmor;
+  runtimes: Runtimes;
 }
 
 export function createBackend(parts: BackendParts): Backend {
@@ -45,12 +47,13 @@ function systemBackend(parts: BackendParts): SystemBackend {
       const imageList = await images.list({ all: true, digests: false, sharedSize: false, filters: new Map() });
       const paused = all.filter((container) => container.paused).length;
       const counts = { running: running - paused, paused, stopped: all.length - running, images: imageList.length };
-      return infoJson({
+      const facts = {
         ...parts,
         hasSelinux: containers.context.selinux !== null,
         counts,
         cgroupVersion: parts.cgroups.layout.version,
-      });
+      };
+      return { ...infoJson(facts), Runtimes: parts.runtimes.list(), DefaultRuntime: parts.runtimes.defaultName };
     },
     diskUsage: (types) => diskUsage(parts.containers, types),
     events: (options, signal) => parts.events.subscribe(options, signal),

@@ -20,6 +20,8 @@ describe('parseConfig', () => {
       keepFreeBytes: undefined,
       removeNetwork: false,
       selinuxEnabled: false,
+      addedRuntimes: new Map(),
+      defaultRuntime: 'isle',
       programDir: '/opt/isle',
     });
   });
@@ -39,6 +41,22 @@ describe('parseConfig', () => {
     assert.deepEqual(sizes, [0, 4096, 2 ** 16, 500 * 2 ** 20, 2 ** 31, 2 ** 40]);
   });
 
+  it('takes runtimes, as many as there are', () => {
+    const config = parseConfig(
+      ['--add-runtime', 'a=/bin/a', '--add-runtime', 'b=b', '--default-runtime', 'a'],
+      '/opt/isle',
+    );
+    assert.ok(typeof config === 'object');
+    assert.deepEqual(
+      [...config.addedRuntimes],
+      [
+        ['a', '/bin/a'],
+        ['b', 'b'],
+      ],
+    );
+    assert.equal(config.defaultRuntime, 'a');
+  });
+
   const wrong: [string[], RegExp][] = [
     [['-H', 'tcp://0.0.0.0:2375'], /--host: isled listens on unix:/],
     [['-H', `unix:///${'x'.repeat(120)}`], /--host: the path is longer than 107 bytes/],
@@ -49,6 +67,7 @@ describe('parseConfig', () => {
     [['--audit-refuse', 'hihg'], /--audit-refuse: choose one of critical, high, medium, low, info, off/],
     [['--userns-pool', 'a:b'], /--userns-pool: give the name of a user/],
     [['--keep-free', '10%'], /--keep-free: give bytes, or a number with k, m, g or t/],
+    [['--add-runtime', 'runc'], /--add-runtime: give NAME=PATH/],
     [['--nonsense'], /Unknown option '--nonsense'/],
     [['word'], /Unexpected argument 'word'/],
   ];

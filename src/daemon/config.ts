@@ -1,6 +1,7 @@
 /** isled's command line. Every flag is checked before anything is made. */
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { OWN_RUNTIME, parseRuntimeFlag } from '../containers/runtimes/known.ts';
 import { EngineError } from '../errors.ts';
 import { parseSubnet } from '../networks/ipam/allocator.ts';
 import { SEVERITIES, type Severity } from '../security/audit/index.ts';
@@ -27,6 +28,9 @@ export interface DaemonConfig {
   selinuxEnabled: boolean;
   /** Instead of serving: take the bridge, its firewall table and the cgroup parent off this host. */
   removeNetwork: boolean;
+  /** Names of OCI runtimes to programs. */
+  addedRuntimes: ReadonlyMap<string, string>;
+  defaultRuntime: string;
   /** where islet and hello lie */
   programDir: string;
 }
@@ -54,6 +58,9 @@ Options:
                              of it, at most 1g)
       --selinux-enabled      label containers and their files, each with categories of its own, by the
                              host's SELinux policy
+      --add-runtime NAME=PATH  an OCI runtime (a program as runc is one) for run --runtime NAME; may be
+                             given several times. Known without it: isle, and runc and crun in PATH
+      --default-runtime NAME the runtime of containers that ask for none (default isle)
   -l, --log-level LEVEL      debug, info, warn, error, fatal (default info)
   -D, --debug                the same as --log-level debug
       --islet PATH           the islet program (default: beside this program's own files)
@@ -76,6 +83,8 @@ const OPTIONS = {
   'userns-pool': { type: 'string' },
   'keep-free': { type: 'string' },
   'selinux-enabled': { type: 'boolean' },
+  'add-runtime': { type: 'string', multiple: true },
+  'default-runtime': { type: 'string' },
   'log-level': { type: 'string', short: 'l' },
   debug: { type: 'boolean', short: 'D' },
   islet: { type: 'string' },
@@ -130,6 +139,8 @@ export function parseConfig(argv: string[], programDir: string): DaemonConfig | 
     removeNetwork: values['remove-network'] === true,
     keepFreeBytes: parseSize('keep-free', values['keep-free']),
     selinuxEnabled: values['selinux-enabled'] === true,
+    addedRuntimes: new Map((values['add-runtime'] ?? []).map(parseRuntimeFlag)),
+    defaultRuntime: values['default-runtime'] ?? OWN_RUNTIME,
     programDir: values.islet === undefined ? programDir : resolve(values.islet, '..'),
   };
 }

@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import { closeApiServer, createApiServer } from '../api/server.ts';
 import { CgroupParents } from '../containers/cgroup-parents.ts';
 import type { ContainersContext } from '../containers/context.ts';
+import { Runtimes } from '../containers/runtimes/known.ts';
 import { ContainerService } from '../containers/service.ts';
 import { ContainerStore } from '../containers/store.ts';
 import { ContentStore } from '../content/store.ts';
@@ -58,6 +59,12 @@ export async function startDaemon(config: DaemonConfig, log: DaemonLog): Promise
 }
 
 async function startParts(config: DaemonConfig, log: DaemonLog): Promise<RunningDaemon> {
+  const runtimes = new Runtimes({
+    added: config.addedRuntimes,
+    defaultName: config.defaultRuntime,
+    stateRoot: join(config.execRoot, 'runtimes'),
+    searchPath: process.env['PATH'] ?? '',
+  });
   await using started = new AsyncDisposableStack();
   const containersDir = join(config.dataRoot, 'containers');
   const runDir = join(config.execRoot, 'containers');
@@ -84,18 +91,10 @@ async function startParts(config: DaemonConfig, log: DaemonLog): Promise<Running
   const bridge = await BridgeNetwork.open({ name: config.bridge, bip: config.bip, launcher, database });
   const events = new EventBus();
   const appArmor = await openingAppArmor;
+  const shared = { config, events, bridge, cgroups, appArmor, runtimes };
   const stores = { database, reserve, containersDir, runDir, islet, store };
-  const parts = { config, log, ...stores, launcher, cgroups, bridge, events, appArmor };
-  const containers = await openContainers(parts);
-  const backend = createBackend({
-    config,
-    containers,
-    events,
-    bridge,
-    engineId: engineId(database),
-    cgroups,
-    appArmor,
-  });
+  const containers = await openContainers({ ...shared, ...stores, log, launcher });
+  const backend = createBackend({ ...shared, containers, engineId: engineId(database) });
   const server = createApiServer(backend, {
     version: ENGINE_VERSION,
     report: (err, request) => log.error({ err, request }, 'a request failed'),
@@ -179,6 +178,7 @@ interface Parts {
   bridge: BridgeNetwork;
   events: EventBus;
   appArmor: AppArmor;
+  runtimes: Runtimes;
   containersDir: string;
   runDir: string;
   islet: string;
@@ -226,6 +226,8 @@ async function openContainers(parts: Parts): Promise<{ containers: ContainerServ
     cgroups: parts.cgroups,
     cgroupParent: config.cgroupParent,
     cgroupParents: new CgroupParents(database),
+    runtimes: parts.runtimes,
+    isletPath: parts.islet,
     snapshots,
     images,
     bridge: parts.bridge,

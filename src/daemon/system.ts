@@ -119,8 +119,6 @@ export function infoJson(facts: EngineFacts): JsonObject {
     Labels: [],
     ExperimentalBuild: false,
     ServerVersion: ENGINE_VERSION,
-    Runtimes: { isle: { path: 'islet' } },
-    DefaultRuntime: 'isle',
     Swarm: {
       NodeID: '',
       NodeAddr: '',

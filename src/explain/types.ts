@@ -61,6 +61,14 @@ export interface NetworkFacts {
   readonly hostLink: string;
 }
 
+/** Another OCI runtime set up what the spec asks for. */
+export interface DelegationFacts {
+  readonly runtime: string;
+  readonly program: string;
+  /** What isle makes of the same seccomp policy; null: none */
+  readonly filter: Uint8Array | null;
+}
+
 export interface ImageFacts {
   readonly reference: string;
   readonly id: string;
@@ -87,6 +95,8 @@ export interface ContainerExplainInput {
   /** null when it does not run */
   readonly kernel: KernelFacts | null;
   readonly network: NetworkFacts | null;
+  /** Left out: isle's own runtime. */
+  readonly delegated?: DelegationFacts | undefined;
   readonly image: ImageFacts;
   /** left out without a user namespace */
   readonly ids?: IdFacts | undefined;

@@ -39,6 +39,8 @@ export interface CreateFacts {
   clocks?: ClockFacts | undefined;
   /** Does the daemon run with --userns-remap? */
   usernsRemap?: boolean | undefined;
+  /** Is there an OCI runtime of this name, isle's own among them? Left out: no other. */
+  isRuntime?: ((name: string) => boolean) | undefined;
 }
 
 /** Throws InvalidParameter or NotImplemented; the warnings are for the client, in the order of finding. */
@@ -69,7 +71,7 @@ export function validateCreate(request: CreateRequest, facts: CreateFacts): { wa
   checkUserNamespace(hostConfig, facts.usernsRemap === true);
   checkRestart(hostConfig);
   checkLogging(hostConfig);
-  checkRuntime(hostConfig);
+  checkRuntime(hostConfig, facts.isRuntime ?? ((name) => name === 'isle'));
   checkNameFiles(hostConfig);
   checkDevices(hostConfig);
   checkKernel(hostConfig);

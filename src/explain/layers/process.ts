@@ -31,7 +31,7 @@ function rlimitFact({ type, soft, hard }: Rlimit, kernel: KernelFacts | null): F
   );
 }
 
-export function processLayer({ spec, kernel }: LayerInput): ExplainLayer {
+export function processLayer({ spec, kernel, delegated }: LayerInput): ExplainLayer {
   const { args = [], cwd = '/', oomScoreAdj = 0, rlimits = [] } = spec.process ?? {};
   const score = kernel && said(kernel.oomScoreAdj, (text) => text.trim());
   return {
@@ -40,6 +40,16 @@ export function processLayer({ spec, kernel }: LayerInput): ExplainLayer {
     summary:
       'In the end a container is a process with all of the above around it. When its first process ends, the container has ended.',
     facts: [
+      ...(delegated === undefined
+        ? []
+        : [
+            fact(
+              'runtime',
+              `${delegated.runtime} (${delegated.program})`,
+              null,
+              "This program set up what is asked for here, not isle's own; a difference above is its doing. Its seccomp filter is made from the same policy, in its own way.",
+            ),
+          ]),
       fact(
         'command',
         shown(args),

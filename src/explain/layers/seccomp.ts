@@ -1,5 +1,4 @@
 import type { ExplainLayer, Fact } from '../../api/types/explain.ts';
-import type { Plan } from '../../runtime/plan/table.ts';
 import { AUDIT_ARCH_X86_64, capabilityFor, loadFilter, SYSCALLS } from '../../security/seccomp/index.ts';
 import { fact, listed } from '../fact.ts';
 import { parseStatus } from '../proc.ts';
@@ -36,7 +35,8 @@ export function judgeFilter(filter: Uint8Array): Judgement {
   };
 }
 
-function filterOf(plan: Plan): Uint8Array | null {
+function filterOf({ plan, delegated }: LayerInput): Uint8Array | null {
+  if (delegated !== undefined) return delegated.filter;
   const found = plan.ops.find((candidate) => candidate.op === 'seccomp');
   return found?.op === 'seccomp' ? found.args.filter : null;
 }
@@ -101,7 +101,7 @@ function policyFacts(filter: Uint8Array, isRunning: boolean): Fact[] {
 }
 
 export function seccompLayer(input: LayerInput): ExplainLayer {
-  const filter = filterOf(input.plan);
+  const filter = filterOf(input);
   return {
     name: 'seccomp',
     title: 'Seccomp: which system calls may be made',

@@ -103,10 +103,16 @@ export function checkLogging({ LogConfig }: HostConfig): void {
   }
 }
 
-export function checkRuntime({ Runtime = '', Isolation = '' }: HostConfig): void {
-  if (!['', 'isle'].includes(Runtime)) {
-    throw notYet('HostConfig.Runtime', Runtime, "leave it out: isle's own runtime is the only one");
-  }
+/** Docker's words. */
+export function unknownRuntime(name: string): EngineError {
+  return new EngineError('InvalidParameter', `unknown or invalid runtime name: ${name}`, {
+    hint: "leave the runtime out for isle's own; `docker info` lists the others, isled --add-runtime NAME=PATH adds one",
+  });
+}
+
+/** `isRuntime`: is there one of this name? */
+export function checkRuntime({ Runtime = '', Isolation = '' }: HostConfig, isRuntime: (name: string) => boolean): void {
+  if (Runtime !== '' && !isRuntime(Runtime)) throw unknownRuntime(Runtime);
   if (!['', 'default'].includes(Isolation)) {
     throw invalid(`invalid isolation (${Isolation}): linux only supports 'default'`);
   }

@@ -26,26 +26,29 @@ export class Binds {
 
   /** The new process's part of one bind mount. */
   ops(source: string, target: string, options: MountOptions, origin: Origin = {}): PlanOp[] {
-    const recursive = options.bind !== 'bind';
-    const common = {
-      source,
-      recursive: recursive ? 1 : 0,
-      // Flags of a single mount are those of the tree where there is nothing below.
-      attrs: recursive ? options.treeAttrs : options.attrs | options.treeAttrs,
-      propagation: options.propagation || MS.private | (recursive ? MS.rec : 0n),
-    };
+    const common = commonOf(source, options);
     const createTarget = options.create === 'file' ? 2 : 1;
-    const flat = recursive ? options.attrs & ~options.treeAttrs : 0n;
+    const flat = common.recursive === 1 ? options.attrs & ~options.treeAttrs : 0n;
     const after = flat === 0n ? [] : [op('child', 'mounts', 'mountAttrs', { path: target, attrs: flat })];
-    if (!this.#mustOpen(options, origin)) {
-      return [op('child', 'mounts', 'mountBind', { ...common, target, createTarget }), ...after];
-    }
+    const slot = this.open(source, target, options, origin);
+    if (slot === null) return [op('child', 'mounts', 'mountBind', { ...common, target, createTarget }), ...after];
+    return [op('child', 'mounts', 'mountHeld', { slot, target, createTarget }), ...after];
+  }
+
+  /** Has the monitor open what nobody in the container could mount; its slot, or null for what anybody can. */
+  open(source: string, target: string, options: MountOptions, origin: Origin = {}): number | null {
+    return this.#mustOpen(options, origin) ? this.hold(source, target, options, origin) : null;
+  }
+
+  /** The same for any mount. */
+  hold(source: string, target: string, options: MountOptions, origin: Origin = {}): number {
     const slot = this.opened.length;
+    const common = commonOf(source, options);
     const maps = ownerMaps(target, options, origin);
     this.opened.push(
       op('setup', 'mounts', 'holdTree', { slot, nsPath: origin.sourceNamespace ?? '', ...common, ...maps }),
     );
-    return [op('child', 'mounts', 'mountHeld', { slot, target, createTarget }), ...after];
+    return slot;
   }
 
   #mustOpen({ idmap, propagation }: MountOptions, { sourceNamespace }: Origin): boolean {
@@ -53,6 +56,17 @@ export class Binds {
     const isShared = (propagation & MS.shared) !== 0n;
     return this.#always || idmap !== 'none' || isShared || sourceNamespace !== undefined;
   }
+}
+
+function commonOf(source: string, options: MountOptions) {
+  const recursive = options.bind !== 'bind';
+  return {
+    source,
+    recursive: recursive ? 1 : 0,
+    // Flags of a single mount are those of the tree where there is nothing below.
+    attrs: recursive ? options.treeAttrs : options.attrs | options.treeAttrs,
+    propagation: options.propagation || MS.private | (recursive ? MS.rec : 0n),
+  };
 }
 
 function ownerMaps(target: string, { idmap }: MountOptions, { uidMappings, gidMappings }: Origin) {

@@ -240,7 +240,8 @@ export function compileStartPlan(given: StartInput): Plan {
   }
   const cgroupPath = spec.linux?.cgroupsPath ?? id;
   const plan = cgroups.planContainer(cgroupPath, spec.linux?.resources ?? {});
-  checkSharedPid(spec, plan.cgroupInto !== undefined);
+  // Without a monitor it is `delete` that ends what is left, by any hierarchy's list of processes.
+  checkSharedPid(spec, plan.cgroupInto !== undefined || input.unmonitored !== undefined);
   const mapped = hasUserNamespace(spec);
   const binds = new Binds(mapped);
   const rootfs = rootfsOps(input, spec.process, cgroupPath, binds);

@@ -137,6 +137,16 @@ const WORDS: { [N in OpName]: (args: OpArgs<N>) => string } = {
   attachRoot: () => 'take the prepared root',
   mountHeld: ({ target }) => `show what was opened at \`${target}\``,
   hideProcess: () => 'hide from the other processes of the joined pid namespace until the program runs',
+  ownMounts: () => 'take a mount table that nobody else sees',
+  hostMounts: () => "go back to the host's mount table",
+  unmount: ({ path }) => `take ${path} out of that mount table`,
+  attachHeld: ({ path }) => `show what was opened at ${path}`,
+  pinNetns: () => 'make a network namespace for the container',
+  netlinkIn: ({ messages }) =>
+    `set up the network inside the container's namespace: ${count(messageCount(messages), 'request')} to the kernel`,
+  runtimeCreate: ({ argv }) => `have ${argv[0] ?? ''} make the container`,
+  // Its flags say where it keeps things; what it is to do comes last.
+  runProgram: ({ argv }) => `run ${argv[0] ?? ''} ... ${clip(argv.slice(-2).join(' '))}`,
   init: () => 'keep a small init process as the first one, which starts the program',
   relabel: ({ path, label }) => `label ${path}, and all that is in it, as ${label}`,
   labelQueues: ({ label }) => `label the message queues as ${label}`,

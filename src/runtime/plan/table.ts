@@ -188,6 +188,27 @@ export const OPS = {
   relabel: { path: 'str', label: 'str', once: 'u32' },
   /** Section child: labels the directory of the IPC namespace's message queues. */
   labelQueues: { label: 'str' },
+  // --- containers that another OCI runtime makes; executed by the monitor (sections setup and parent) ---
+  /** Takes a mount table of this process's own, until `hostMounts`: what is mounted in it is seen nowhere else. */
+  ownMounts: {},
+  /** Goes back to the mount table from before `ownMounts`, and to the working directory; the own one ends. */
+  hostMounts: {},
+  /** Takes a mount out of the own mount table. */
+  unmount: { path: 'str' },
+  /** Puts a held tree on an existing file or directory of the own mount table. */
+  attachHeld: { slot: 'u32', path: 'str' },
+  /** Makes a network namespace, shows it at this existing file, and opens it at this fixed fd number as childNetns does. */
+  pinNetns: { path: 'str', fd: 'u32' },
+  /** `netlink` inside the network namespace at this path. */
+  netlinkIn: { path: 'str', protocol: 'u32', messages: 'bytes' },
+  /**
+   * Runs a runtime's `create` to its end, the container's streams being its own; the process whose number it then finds in
+   * pidFile becomes the container's first. console: name of the socket at which the terminal arrives, '' for none. Both lie
+   * in the state directory, which is the working directory. inCgroup 1: it runs in the cgroup of cgroupInto.
+   */
+  runtimeCreate: { argv: 'strs', env: 'strs', pidFile: 'str', console: 'str', inCgroup: 'u32' },
+  /** Runs a program of the host to its end; it must end with 0. timeoutMs 0: none. Also in run plans and the cleanup. */
+  runProgram: { argv: 'strs', env: 'strs', timeoutMs: 'u32' },
 } as const satisfies Record<string, Record<string, FieldType>>;
 
 export type OpName = keyof typeof OPS;

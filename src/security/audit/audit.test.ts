@@ -114,6 +114,7 @@ const BITES: readonly [id: string, severity: Severity, what: RegExp, changes: Ch
     /runs apparmor/,
     { host: { lsms: ['apparmor'] }, process: { apparmorProfile: 'unconfined' } },
   ],
+  ['other-runtime', 'low', /Runtime = runc/, { runtime: { name: 'runc', isDefault: false } }],
   ['kernel-files-writable', 'critical', /lacks .*\/proc\/sys/, { linux: { readonlyPaths: [] } }],
   ['kernel-files-visible', 'medium', /lacks \/proc\/kcore, \/proc\/keys/, { linux: { maskedPaths: [] } }],
   ['no-memory-limit', 'low', /Memory = 0/, {}],

@@ -130,6 +130,23 @@ export const lsmFindings: Rule = (input) => {
   ];
 };
 
+export const runtimeFindings: Rule = ({ runtime }) =>
+  runtime === undefined
+    ? []
+    : [
+        {
+          id: 'other-runtime',
+          title: 'Another runtime sets the fences up',
+          severity: 'low',
+          what: `HostConfig.Runtime = ${runtime.name}`,
+          attack:
+            "Is started from an image in which /dev/null, /dev or /proc is a symbolic link: a runtime that follows it by name makes its masks and device nodes somewhere else, on the host too. isle's own runtime looks every path of an image up below its root, and verifies what it finds there.",
+          fix: 'Leave --runtime out, or keep that program up to date.',
+          reference: 'CVE-2025-31133; CVE-2019-16884; CVE-2019-5736',
+          origin: runtime.isDefault ? 'default' : 'asked',
+        },
+      ];
+
 const isCovered = (path: string, by: readonly string[]): boolean =>
   by.some((covering) => path === covering || path.startsWith(`${covering}/`));
 

@@ -1,6 +1,6 @@
 /** Ways out of a container that its configuration opens, each with the attack and the narrower setting. Pure. */
 import { capabilityFindings } from './capabilities.ts';
-import { kernelPathFindings, lsmFindings, seccompFindings } from './confinement.ts';
+import { kernelPathFindings, lsmFindings, runtimeFindings, seccompFindings } from './confinement.ts';
 import { deviceFindings, deviceRuleFindings } from './devices.ts';
 import { kernelFindings } from './kernel.ts';
 import { memoryFindings, pidsFindings } from './limits.ts';
@@ -29,6 +29,7 @@ const RULES: readonly Rule[] = [
   deviceRuleFindings,
   seccompFindings,
   lsmFindings,
+  runtimeFindings,
   kernelPathFindings,
   kernelFindings,
   secretFindings,

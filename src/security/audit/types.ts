@@ -113,6 +113,8 @@ export interface AuditInput {
   /** `User` of the image's own configuration; null: not known */
   readonly imageUser: string | null;
   readonly seccomp: AuditedSeccomp;
+  /** Another OCI runtime than isle's own sets all of it up. Left out: none. */
+  readonly runtime?: { readonly name: string; readonly isDefault: boolean } | undefined;
   /** Kernel files that a default container does not see, or sees read-only. */
   /** Has other containers' ids on the host, with a user namespace. */
   readonly sharesIds?: boolean;

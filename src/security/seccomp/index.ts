@@ -2,6 +2,7 @@
 export { compileSeccomp, type SeccompContext } from './compile.ts';
 export { capabilityFor, DEFAULT_PROFILE } from './default-profile.ts';
 export { loadFilter, runFilter, type SeccompData, type Verdict } from './interpreter.ts';
+export { type OciSeccomp, ociSeccomp } from './oci-form.ts';
 export { parseProfile } from './parse.ts';
 export { AUDIT_ARCH_X86_64, SYSCALLS } from './syscalls.ts';
 export type { SeccompProfile, SeccompProgram } from './types.ts';

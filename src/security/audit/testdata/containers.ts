@@ -10,6 +10,7 @@ export interface Changes {
   linux?: AuditedSpec['linux'];
   capabilities?: readonly string[];
   seccomp?: AuditInput['seccomp'];
+  runtime?: AuditInput['runtime'];
   imageUser?: string | null;
   sharesIds?: boolean;
   host?: Partial<AuditInput['host']>;
@@ -52,6 +53,7 @@ export function plain(changes: Changes = {}): AuditInput {
     },
     imageUser: changes.imageUser === undefined ? '' : changes.imageUser,
     seccomp: changes.seccomp ?? { kind: 'default' },
+    runtime: changes.runtime,
     kernelPaths: { masked: MASKED, readonly: READONLY },
     sharesIds: changes.sharesIds ?? false,
     host: {
