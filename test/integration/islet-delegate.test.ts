@@ -89,7 +89,7 @@ for (const binary of [ISLET, ISLET_ASAN]) {
 
     it('tells which signal ended it, and keeps what a failed clean-up says', async () => {
       await using box = await IsletBox.open(binary);
-      const prepared = plan(box, { create: making('kill -9 $$'), cleanup: [program('cleanup', 'exit 1')] });
+      const prepared = plan(box, { create: making('sleep 0.3; kill -9 $$'), cleanup: [program('cleanup', 'exit 1')] });
       const container = await box.startPrepared(prepared);
       const { exitCode, signal } = await container.end();
       assert.deepEqual([exitCode, signal], [137, 9]);

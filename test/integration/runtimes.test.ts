@@ -249,6 +249,25 @@ for (const runtime of RUNTIMES) {
       await daemon.ok(['rm', '-f', 'live']);
     });
 
+    it('runs further processes, confined as its first one, and is restarted and checked as any other', async () => {
+      const { daemon } = world;
+      const flags = ['--restart', 'on-failure:1', '--health-cmd', 'test -e /healthy', '--health-interval', '100ms'];
+      await background('host', flags, 'trap "exit 3" USR1; while :; do sleep 0.1; done');
+      const script = 'cat; id -u; grep -c . /proc/self/cgroup > /dev/null; unshare -U true 2> /dev/null; echo $?';
+      const exec = (...args: string[]) => daemon.ok(['exec', ...args], { stdin: 'in ' });
+      assert.equal(await exec('-i', '-u', '7', 'host', 'sh', '-c', script), 'in 7\n1');
+      assert.equal((await daemon.docker(['exec', 'host', 'sh', '-c', 'exit 9'])).code, 9);
+      await exec('host', 'touch', '/healthy');
+      await eventually('it is healthy', async () =>
+        (await state('host', '{{.State.Health.Status}}')) === 'healthy' ? true : null,
+      );
+      await daemon.ok(['kill', '-s', 'USR1', 'host']);
+      await eventually('it is started again', async () =>
+        (await state('host', '{{.RestartCount}} {{.State.Status}}')) === '1 running' ? true : null,
+      );
+      await daemon.ok(['rm', '-f', 'host']);
+    });
+
     it('takes what is typed into it when somebody attaches', async () => {
       const { daemon } = world;
       await background('attached', ['-i'], 'while read -r line; do echo "got $line"; done');
