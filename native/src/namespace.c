@@ -9,6 +9,7 @@
 
 #include "exec.h"
 #include "monitor.h"
+#include "netns.h"
 #include "plan.h"
 
 #ifndef CLONE_NEWTIME
@@ -44,6 +45,23 @@ int run_child_netns(struct context *ctx, const struct op_child_netns *op) {
   return keep_at(fd, op->fd);
 }
 
+int netns_enter(const char *path) {
+  int home = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);
+  int there = open(path, O_RDONLY | O_CLOEXEC);
+  int error = home < 0 || there < 0 || setns(there, CLONE_NEWNET) < 0 ? errno : 0;
+  close_fd(&there);
+  if (error == 0) return home;
+  close_fd(&home);
+  errno = error;
+  return -1;
+}
+
+int netns_leave(int home) {
+  int error = setns(home, CLONE_NEWNET) < 0 ? errno : 0;
+  close(home);
+  return error;
+}
+
 int run_pin_netns(struct context *ctx, const struct op_pin_netns *op) {
   if (ctx->mountns_fd < 0) return fail(ctx, EINVAL, "not in an own mount table");
   int home = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);
@@ -55,8 +73,8 @@ int run_pin_netns(struct context *ctx, const struct op_pin_netns *op) {
   int fd = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);
   int error = fd < 0 ? errno : 0;
   if (error == 0 && mount(OWN_NETNS, op->path, NULL, MS_BIND, NULL) < 0) error = fail(ctx, errno, "%s", op->path);
-  if (setns(home, CLONE_NEWNET) < 0 && error == 0) error = errno;
-  close(home);
+  int back = netns_leave(home);
+  if (error == 0) error = back;
   if (error != 0) {
     close_fd(&fd);
     return error;

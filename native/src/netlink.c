@@ -1,13 +1,12 @@
 /* Sends netlink messages that TypeScript encoded. */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/netlink.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "netns.h"
 #include "plan.h"
 
 #define ANSWER_SIZE 8192
@@ -127,14 +126,11 @@ int run_netlink(struct context *ctx, const struct op_netlink *op) {
 
 /* A socket stays in the namespace in which it was made, so only that needs the process to be there. */
 int run_netlink_in(struct context *ctx, const struct op_netlink_in *op) {
-  int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-  int there = open(op->path, O_RDONLY | O_CLOEXEC);
-  int error = home < 0 || there < 0 || setns(there, CLONE_NEWNET) < 0 ? errno : 0;
-  int fd = error == 0 ? open_netlink(op->protocol) : -1;
+  int home = netns_enter(op->path);
+  if (home < 0) return errno;
+  int fd = open_netlink(op->protocol);
   int opened = errno;
-  if (error == 0 && setns(home, CLONE_NEWNET) < 0) error = errno;
-  close_fd(&home);
-  close_fd(&there);
+  int error = netns_leave(home);
   if (error != 0) {
     close_fd(&fd);
     return error;

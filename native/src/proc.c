@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "fence.h"
+#include "netns.h"
 #include "plan.h"
 #include "root.h"
 
@@ -65,6 +66,21 @@ int run_write_proc(struct context *ctx, const struct op_write_proc *op) {
   int error = write_all_files(ctx, proc, op->files);
   close(proc);
   return error;
+}
+
+/* What is below /proc/sys/net is that of the reader's network. */
+int run_write_in(struct context *ctx, const struct op_write_in *op) {
+  int proc = open("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  int home = proc < 0 ? -1 : netns_enter(op->netns);
+  if (home < 0) {
+    int error = errno;
+    close_fd(&proc);
+    return fail(ctx, error, "%s", op->netns);
+  }
+  int error = write_all_files(ctx, proc, op->files);
+  int back = netns_leave(home);
+  close(proc);
+  return error != 0 ? error : back;
 }
 
 int run_write_self(struct context *ctx, const struct op_write_self *op) {

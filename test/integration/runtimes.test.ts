@@ -249,7 +249,7 @@ for (const runtime of RUNTIMES) {
       await daemon.ok(['rm', '-f', 'live']);
     });
 
-    it('runs further processes, confined as its first one, and is restarted and checked as any other', async () => {
+    it('runs further processes, confined as its first one, and is restarted and checked', async () => {
       const { daemon } = world;
       const flags = ['--restart', 'on-failure:1', '--health-cmd', 'test -e /healthy', '--health-interval', '100ms'];
       await background('host', flags, 'trap "exit 3" USR1; while :; do sleep 0.1; done');

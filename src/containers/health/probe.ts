@@ -48,6 +48,8 @@ export async function probe(
   }, timeoutMs);
   try {
     const output = firstBytes(attachment);
+    // Nobody waits for it when the start fails.
+    output.catch(() => undefined);
     await startExec(context, session, { size: null, attachment });
     const Output = await output;
     if (!late) await session.ended;

@@ -97,6 +97,7 @@ describe('a start by another runtime', () => {
       'overlayRoot',
       'pinNetns',
       'netlink',
+      'writeIn',
       'netlinkIn',
       'chdir',
     ]);
@@ -165,7 +166,7 @@ describe('a start by another runtime', () => {
     assert.ok(joined.config.linux.namespaces?.some(({ path }) => path === '/proc/9/ns/net'));
     assert.deepEqual(joined.mountPoints, []);
     const alone = start({ network: { mode: 'none', child: new Uint8Array([3]) } });
-    assert.deepEqual(names(alone, 'setup').slice(-3), ['pinNetns', 'netlinkIn', 'chdir']);
+    assert.deepEqual(names(alone, 'setup').slice(-4), ['pinNetns', 'writeIn', 'netlinkIn', 'chdir']);
   });
 
   it('gives the runtime standard mounts only, and opens before what it could not mount itself', () => {

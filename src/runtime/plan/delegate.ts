@@ -3,13 +3,15 @@
  * gets them ready in a bundle, makes the process, and is gone. Pure.
  */
 import { EngineError } from '../../errors.ts';
-import type { OverlayMount } from '../../mounts/mount.ts';
+import { type OverlayMount, withContext } from '../../mounts/mount.ts';
 import type { Mount, Spec } from '../../oci/runtime-spec.ts';
+import { sysctlPath } from '../../oci/sysctl.ts';
 import { type BundleConfig, bundleConfig } from '../../oci/spec/bundle.ts';
 import type { OciSeccomp } from '../../security/seccomp/index.ts';
 import type { CgroupBackend } from '../cgroups/backend.ts';
 import { Binds } from './binds.ts';
-import { NETNS_FD, type NetworkBatches, type StartInput } from './compile.ts';
+import { NETNS_FD, type NetworkBatches, overlayOp, type StartInput } from './compile.ts';
+import { relabelOps } from './labels.ts';
 import { type MountOptions, parseMountOptions } from './mount-options.ts';
 import { checkSharedPid, hasUserNamespace, namespaceOf } from './namespaces.ts';
 import { op } from './op.ts';
@@ -93,13 +95,21 @@ export function runtimeDeleteOps(
   ];
 }
 
-function networkOps(network: NetworkBatches, path: string): PlanOp[] {
+/** What is set for a link holds from its first packet on, as everywhere; the runtime sets it again. */
+function networkSysctlOps({ linux }: Spec, netns: string): PlanOp[] {
+  const ofNetwork = Object.entries(linux?.sysctl ?? {}).filter(([name]) => name.startsWith('net.'));
+  const files = ofNetwork.flatMap(([name, value]) => [sysctlPath(name), value]);
+  return files.length === 0 ? [] : [op('setup', 'sysctls', 'writeIn', { netns, files })];
+}
+
+function networkOps(spec: Spec, network: NetworkBatches, path: string): PlanOp[] {
   if (network.mode === 'host' || network.mode === 'join') return [];
   const outside = network.mode === 'bridge' ? network.parent : null;
   const inside = { path, protocol: PROTOCOL_ROUTE, messages: network.child };
   return [
     op('setup', 'network', 'pinNetns', { path, fd: NETNS_FD }),
     ...(outside === null ? [] : [op('setup', 'network', 'netlink', { protocol: PROTOCOL_ROUTE, messages: outside })]),
+    ...networkSysctlOps(spec, path),
     op('setup', 'network', 'netlinkIn', inside),
   ];
 }
@@ -118,7 +128,7 @@ class DelegatedMounts {
   }
 
   #standard(mount: Mount): Mount {
-    const { sourceNamespace: _ours, uidMappings: _uids, gidMappings: _gids, ...known } = mount;
+    const { sourceNamespace: _ours, relabel: _done, uidMappings: _uids, gidMappings: _gids, ...known } = mount;
     const { destination, source = '' } = mount;
     const options = parseMountOptions(mount.options ?? []);
     if (mount.type !== 'bind' && options.bind === 'none') return known;
@@ -148,12 +158,13 @@ function bindWords(words: readonly string[], { bind }: MountOptions): string[] {
 
 function setupOps(input: DelegatedInput, mounts: DelegatedMounts, netns: string): PlanOp[] {
   const { id, stateDir, logPath, monitorFlags, spec, overlay, cgroups, network } = input;
-  const path = spec.linux?.cgroupsPath ?? id;
+  const { cgroupsPath: path = id, mountLabel: label = '' } = spec.linux ?? {};
   // Devices are the runtime's: of two programs that decide over them the one could not take its own away again.
   const { setup, oom, cgroupInto } = cgroups.planContainer(path, { ...spec.linux?.resources, devices: [] });
   checkSharedPid(spec, cgroupInto !== undefined);
   return [
     op('setup', 'monitor', 'monitor', { id, stateDir, logPath, flags: monitorFlags }),
+    ...relabelOps(spec.mounts ?? []),
     ...setup,
     ...(oom === undefined ? [] : [oom]),
     ...(cgroupInto === undefined ? [] : [cgroupInto]),
@@ -161,9 +172,9 @@ function setupOps(input: DelegatedInput, mounts: DelegatedMounts, netns: string)
     ...mounts.binds.opened,
     op('setup', 'rootfs', 'ownMounts', {}),
     ...hiddenHierarchy('setup', cgroups),
-    op('setup', 'rootfs', 'overlayRoot', { ...overlay, flags: 0n }),
+    overlayOp('setup', label === '' ? overlay : withContext(overlay, label), 0n),
     ...mounts.attached,
-    ...networkOps(network, netns),
+    ...networkOps(spec, network, netns),
     // overlayRoot has left it.
     op('setup', 'monitor', 'chdir', { path: stateDir }),
   ];

@@ -142,6 +142,7 @@ const WORDS: { [N in OpName]: (args: OpArgs<N>) => string } = {
   unmount: ({ path }) => `take ${path} out of that mount table`,
   attachHeld: ({ path }) => `show what was opened at ${path}`,
   pinNetns: () => 'make a network namespace for the container',
+  writeIn: ({ files }) => `set ${count(files.length / 2, 'sysctl')} inside the container's network`,
   netlinkIn: ({ messages }) =>
     `set up the network inside the container's namespace: ${count(messageCount(messages), 'request')} to the kernel`,
   runtimeCreate: ({ argv }) => `have ${argv[0] ?? ''} make the container`,

@@ -199,6 +199,8 @@ export const OPS = {
   attachHeld: { slot: 'u32', path: 'str' },
   /** Makes a network namespace, shows it at this existing file, and opens it at this fixed fd number as childNetns does. */
   pinNetns: { path: 'str', fd: 'u32' },
+  /** `writeProc` by the host's /proc, inside the network namespace `netns`. */
+  writeIn: { netns: 'str', files: 'strs' },
   /** `netlink` inside the network namespace at this path. */
   netlinkIn: { path: 'str', protocol: 'u32', messages: 'bytes' },
   /**
