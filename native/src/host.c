@@ -44,6 +44,14 @@ int run_rmdir(struct context *ctx, const struct op_rmdir *op) {
   }
 }
 
+int run_sync_file(struct context *ctx, const struct op_sync_file *op) {
+  (void)ctx;
+  int fd = open(op->path, O_RDONLY | O_CLOEXEC);
+  int error = fd < 0 || fsync(fd) < 0 ? errno : 0;
+  close_fd(&fd);
+  return error;
+}
+
 int run_remove_tree(struct context *ctx, const struct op_remove_tree *op) {
   char parent[PATH_MAX];
   const char *slash = strrchr(op->path, '/');

@@ -98,8 +98,7 @@ async function cleanAfterMonitor(context: ContainersContext, container: Containe
     if (!container.removing) await removeContainer(context, container);
   } else if (kept) {
     // What it holds is told by the database then, whatever happens.
-    await context.store.durable();
-    await context.launcher.run(removeTreesPlan([stateDir(context, record.id)]));
+    await context.launcher.run(removeTreesPlan([stateDir(context, record.id)], context.store.unflushed()));
   }
   if (container.restarting) scheduleRestart(context, container, container.ranSeconds);
 }

@@ -50,11 +50,13 @@ export async function removeContainer(context: ContainersContext, container: Con
   container.health?.stop();
   try {
     context.store.delete(record.id);
-    await context.store.durable();
-    const snapshot = context.snapshots.detachContainer(record.id);
     // Its state directory is there still after an auto-remove, and when the exit could not be written to a full disk.
     const directories = [containerDir(context, record.id), stateDir(context, record.id)];
-    await context.launcher.run(removeTreesPlan(snapshot === null ? directories : [snapshot, ...directories]));
+    const snapshot = context.snapshots.forgetContainer(record.id);
+    if (snapshot !== null) directories.push(snapshot);
+    // The row of one with auto-remove may come back with the power: its removal is then finished.
+    const flushFirst = record.hostConfig.AutoRemove === true ? undefined : context.store.unflushed();
+    await context.launcher.run(removeTreesPlan(directories, flushFirst));
   } catch (cause) {
     const thrown = explainFullDisk(cause, context.dataDir);
     record.state.status = 'dead';

@@ -93,6 +93,12 @@ export class ContainerStore {
     return this.#flush.settled();
   }
 
+  /** The file to be flushed, for a plan that does so itself; what is still to be written is in it. */
+  unflushed(): string {
+    this.#catchUp();
+    return this.#flush.path;
+  }
+
   /** Writes what is still to be written. */
   close(): void {
     this.#catchUp();

@@ -13,7 +13,7 @@ export interface GroupFlushOptions {
  * Written bytes outlive the process in any case (they are the kernel's); a flush makes them outlive the machine.
  */
 export class GroupFlush {
-  readonly #path: string;
+  readonly path: string;
   readonly #options: GroupFlushOptions;
   #file: FileHandle | null = null;
   #dirty = false;
@@ -23,7 +23,7 @@ export class GroupFlush {
   #next: Promise<void> | null = null;
 
   constructor(path: string, options: GroupFlushOptions) {
-    this.#path = path;
+    this.path = path;
     this.#options = options;
   }
 
@@ -64,7 +64,7 @@ export class GroupFlush {
 
   async #flush(): Promise<void> {
     try {
-      this.#file ??= await open(this.#path, 'r');
+      this.#file ??= await open(this.path, 'r');
       await this.#file.sync();
     } catch (thrown) {
       // Whoever asks next tries again.

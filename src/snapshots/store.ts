@@ -227,17 +227,17 @@ export class SnapshotStore {
 
   /** Removes the container's directories; without any it does nothing. Its mount namespace should be gone. */
   async removeContainer(containerId: string): Promise<void> {
-    const trash = this.detachContainer(containerId);
-    if (trash !== null) await this.#purge(trash);
+    const directory = this.forgetContainer(containerId);
+    if (directory !== null) await this.#discard(directory);
   }
 
   /**
-   * Takes the container's directories out of sight at once, as `removeContainer` does. Gives the path to be removed by the
-   * caller, who else leaves it to the next `init`; null when there is nothing.
+   * The first half of `removeContainer`: gives the directory, to be removed by the caller, and null when there is none. The
+   * next `init` finds what is left of it.
    */
-  detachContainer(containerId: string): string | null {
+  forgetContainer(containerId: string): string | null {
     const directory = this.#containerPath(containerId);
-    return this.#containers.delete(containerId) ? this.#detach(directory) : null;
+    return this.#containers.delete(containerId) ? directory : null;
   }
 
   #path(...parts: string[]): string {
@@ -355,19 +355,14 @@ export class SnapshotStore {
 
   /** Moves a directory out of sight at once, then removes it: a crash in between leaves it to the next `init`. */
   async #discard(directory: string): Promise<void> {
-    const trash = this.#detach(directory);
-    if (trash !== null) await this.#purge(trash);
-  }
-
-  #detach(directory: string): string | null {
     const trash = this.#path('trash', randomHex(9));
     try {
       renameSync(directory, trash);
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return;
       throw error;
     }
-    return trash;
+    await this.#purge(trash);
   }
 
   async #purge(directory: string): Promise<void> {

@@ -99,11 +99,24 @@ describe('a loss of power', () => {
     await daemon.ok(['rm', 'kept']);
   });
 
-  /** The daemon's system calls during `action`, in order. */
+  it('that brings the row of a removed container with --rm back leaves nothing of it', async () => {
+    const { daemon, busybox } = world;
+    const id = await daemon.ok(['run', '-d', '--rm', busybox, 'sleep', '1000']);
+    const copy = await onDisk();
+    await daemon.ok(['kill', id]);
+    await eventually('it is removed', async () => ((await daemon.ok(['ps', '-aq'])) === '' ? true : null));
+    await losePower(copy);
+    assert.equal(await daemon.ok(['ps', '-aq']), '');
+    assert.deepEqual(daemon.leftovers(), []);
+  });
+
+  /** The system calls of the daemon and of what its launcher forks during `action`, in order. */
   async function traced(action: () => Promise<void>): Promise<string[]> {
     const { daemon } = world;
+    const launcher = readFileSync(join(daemon.execRoot, 'launcher.pid'), 'utf8').split('\n')[0] ?? '';
     const calls = 'fsync,fdatasync,rename,renameat,renameat2,rmdir,unlinkat,write,writev';
-    const args = ['-f', '-y', '-qq', '-s', '300', '-e', `trace=${calls}`, '-p', String(daemon.pid())];
+    const pids = ['-p', String(daemon.pid()), '-p', launcher];
+    const args = ['-f', '-y', '-qq', '-s', '300', '-e', `trace=${calls}`, ...pids];
     await using strace = start('strace', args);
     await eventually('strace is attached', () => {
       const status = readFileSync(`/proc/${daemon.pid()}/status`, 'utf8');

@@ -259,9 +259,13 @@ export function compileStartPlan(given: StartInput): Plan {
   };
 }
 
-/** A run plan that removes host directories, in another process than Node's: what a container has written may be much. */
-export function removeTreesPlan(paths: readonly string[]): Plan {
-  return { ops: paths.map((path) => op('setup', 'files', 'removeTree', { path })) };
+/**
+ * A run plan that removes host directories, in another process than Node's: what a container has written may be much.
+ * `flushFirst`: a file that has to be on its disk before.
+ */
+export function removeTreesPlan(paths: readonly string[], flushFirst?: string): Plan {
+  const flush = flushFirst === undefined ? [] : [op('setup', 'files', 'syncFile', { path: flushFirst })];
+  return { ops: [...flush, ...paths.map((path) => op('setup', 'files', 'removeTree', { path }))] };
 }
 
 /** A run plan that reads files out of a root that is not mounted anywhere: one result for each path, in order. */

@@ -59,6 +59,7 @@ const WORDS: { [N in OpName]: (args: OpArgs<N>) => string } = {
   mkdir: ({ path }) => `make the directory ${path}`,
   write: ({ path, data }) => `write ${quoted(data)} to ${path}`,
   rmdir: ({ path }) => `remove the directory ${path}`,
+  syncFile: ({ path }) => `bring ${path} to its disk`,
   removeTree: ({ path }) => `remove ${path} with all that is below`,
   netlink: ({ messages }) => `set up the network: ${count(messageCount(messages), 'request')} to the kernel`,
   cgroupInto: ({ path }) => `be born inside the cgroup ${path}`,

@@ -211,6 +211,9 @@ export const OPS = {
   runtimeCreate: { argv: 'strs', env: 'strs', pidFile: 'str', console: 'str', inCgroup: 'u32' },
   /** Runs a program of the host to its end; it must end with 0. timeoutMs 0: none. Also in run plans and the cleanup. */
   runProgram: { argv: 'strs', env: 'strs', timeoutMs: 'u32' },
+  // --- run plans only ---
+  /** Waits until what was written to a host file is on its disk. */
+  syncFile: { path: 'str' },
 } as const satisfies Record<string, Record<string, FieldType>>;
 
 export type OpName = keyof typeof OPS;
