@@ -79,7 +79,7 @@ async function insideFacts(
   const own = new Set(spec.linux?.namespaces?.map(({ type }) => type));
   const names = Object.keys(spec.linux?.sysctl ?? {});
   const paths = [...(endpoint === null ? [] : [LINK_ADDRESS]), ...names.map(sysctlPath)];
-  const namespaces = (['network', 'ipc', 'uts'] as const).filter((type) => own.has(type));
+  const namespaces = (['network', 'ipc', 'uts', 'user'] as const).filter((type) => own.has(type));
   try {
     const results = await launcher.run(compileNamespaceReadPlan({ pid: state.pid, namespaces, paths }));
     const texts = results.map((bytes) => (bytes === null ? null : Buffer.from(bytes).toString('latin1').trim()));

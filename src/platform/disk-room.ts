@@ -26,6 +26,8 @@ export class DiskRoom {
    */
   async require(directory: string, bytes: number, what: string): Promise<number> {
     const { bavail, blocks, bsize, ffree, files } = await statfs(directory);
+    // A file system without a size of its own, such as ramfs, says 0.
+    if (blocks === 0) return Number.POSITIVE_INFINITY;
     const free = bavail * bsize;
     const kept = this.#keepFreeBytes ?? Math.min(DEFAULT_MOST_BYTES, Math.floor(blocks * bsize * DEFAULT_SHARE));
     const place = `no space left on device for images: the file system of ${directory} has`;
