@@ -118,6 +118,22 @@ describe('a health check', () => {
     assert.deepEqual(actions, ['health_status: healthy', 'health_status: unhealthy']);
   });
 
+  it('is one probe after another, also when pauses froze some of them', async () => {
+    const probe = ['--health-cmd', 'mkdir /busy || touch /twice; sleep 1; rmdir /busy', '--health-interval', '100ms'];
+    await start('frozen', probe, ['sleep', '1000']);
+    for (let turn = 0; turn < 4; turn++) {
+      await eventually('a probe runs', async () => {
+        const { code } = await world.daemon.docker(['exec', 'frozen', 'test', '-e', '/busy']);
+        return code === 0 ? true : null;
+      });
+      await world.daemon.ok(['pause', 'frozen']);
+      await world.daemon.ok(['unpause', 'frozen']);
+    }
+    assert.equal((await world.daemon.docker(['exec', 'frozen', 'test', '-e', '/twice'])).code, 1);
+    await reaches('frozen', '{{.State.Health.Status}}', 'healthy');
+    await world.daemon.ok(['rm', '-f', 'frozen']);
+  });
+
   it('that does not end in its time fails, and is killed', async () => {
     await start('slow', ['--health-cmd', 'sleep 900', '--health-timeout', '300ms', ...fast], ['sleep', '1000']);
     await reaches('slow', '{{.State.Health.Status}}', 'unhealthy');

@@ -14,7 +14,10 @@ export class HealthMonitor {
   readonly #container: Container;
   readonly #test: HealthTest;
   #timer: NodeJS.Timeout | undefined;
-  #stopped = false;
+  /** Counts starts and stops: a probe that outlives its own, as one that a pause froze, is not followed by another. */
+  #term = 0;
+  /** One that was frozen may still run when probing goes on: the next waits for its end. */
+  #inFlight: Promise<void> = Promise.resolve();
 
   constructor(context: ContainersContext, container: Container, test: HealthTest) {
     this.#context = context;
@@ -25,21 +28,24 @@ export class HealthMonitor {
 
   /** `soon`: the container has run for a while already, under an earlier daemon. */
   start(soon: boolean): void {
-    this.#stopped = false;
+    this.stop();
     this.#schedule(soon ? 0 : this.state.pauseMs(this.#sinceStartMs()));
   }
 
   /** No probe is begun any more; what the last ones found stays. */
   stop(): void {
-    this.#stopped = true;
+    this.#term++;
     clearTimeout(this.#timer);
   }
 
   #schedule(delayMs: number): void {
+    const term = this.#term;
     this.#timer = setTimeout(() => {
-      this.#run().catch((err: unknown) => {
-        this.#context.log.error({ container: this.#container.record.id, err }, 'a health check failed to run');
-      });
+      this.#inFlight = this.#inFlight
+        .then(() => this.#run(term))
+        .catch((err: unknown) => {
+          this.#context.log.error({ container: this.#container.record.id, err }, 'a health check failed to run');
+        });
     }, delayMs);
     this.#timer.unref();
   }
@@ -48,11 +54,12 @@ export class HealthMonitor {
     return Date.now() - Number(parseTimeNs(this.#container.record.state.startedAt) / 1_000_000n);
   }
 
-  async #run(): Promise<void> {
+  async #run(term: number): Promise<void> {
+    if (this.#term !== term) return;
     const begunMs = this.#sinceStartMs();
     const result = await probe(this.#context, this.#container, this.#test);
     // The container ended or was paused meanwhile: that its probe died with it says nothing.
-    if (this.#stopped) return;
+    if (this.#term !== term) return;
     const changed = this.state.take(result, begunMs);
     if (changed !== null) publish(this.#context, this.#container, `health_status: ${changed}`);
     this.#schedule(this.state.pauseMs(this.#sinceStartMs()));
