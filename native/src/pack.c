@@ -151,21 +151,26 @@ static int pack_children(struct packer *self, int handle) {
   return error;
 }
 
-/* `asked`: the path that the request named, for the tree's own root. */
-static int pack_one(struct packer *self, int handle, const char *asked) {
-  struct statx st;
+/* Apart from what calls itself, because of its buffers: a tree may be as deep as half a path is long. */
+static int __attribute__((noinline)) pack_entry(struct packer *self, int handle, const struct statx *st, const char *asked) {
   char target[PATH_MAX] = "", resolved[PATH_MAX] = "";
-  if (statx(handle, "", AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_MNT_ID, &st) < 0) return failed(self, "stat");
-  if (asked) self->mount = st.stx_mnt_id;
-  if (S_ISSOCK(st.stx_mode) && !(self->flags & PACK_STAT_ONLY)) return 0; /* no archive can hold one */
-  if (S_ISLNK(st.stx_mode)) {
+  if (S_ISLNK(st->stx_mode)) {
     ssize_t length = readlinkat(handle, "", target, sizeof(target) - 1);
     if (length < 0) return failed(self, "read the link");
     target[length] = 0;
     if (asked && self->flags & PACK_STAT_ONLY) resolve(self, asked, resolved);
   }
-  if (!put_entry(&self->frame, &st, self->path, target, resolved) || !put_xattrs(&self->frame, handle)) return ENOMEM;
-  int error = send_frame(self);
+  if (!put_entry(&self->frame, st, self->path, target, resolved) || !put_xattrs(&self->frame, handle)) return ENOMEM;
+  return send_frame(self);
+}
+
+/* `asked`: the path that the request named, for the tree's own root. */
+static int pack_one(struct packer *self, int handle, const char *asked) {
+  struct statx st;
+  if (statx(handle, "", AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_MNT_ID, &st) < 0) return failed(self, "stat");
+  if (asked) self->mount = st.stx_mnt_id;
+  if (S_ISSOCK(st.stx_mode) && !(self->flags & PACK_STAT_ONLY)) return 0; /* no archive can hold one */
+  int error = pack_entry(self, handle, &st, asked);
   if (error != 0 || self->flags & PACK_STAT_ONLY) return error;
   if (S_ISREG(st.stx_mode) && !(self->flags & PACK_WITHOUT_DATA)) return send_content(self, handle, st.stx_size);
   bool elsewhere = self->flags & PACK_ONE_FILE_SYSTEM && st.stx_mnt_id != self->mount;

@@ -122,22 +122,31 @@ describe('HEAD of an archive', () => {
       'up',
       'sh',
       '-c',
-      'ln -s ../etc /tmp/e && ln -s e/passwd /tmp/p && ln -s /gone/x /tmp/g',
+      'ln -s ../etc /tmp/e && ln -s e/passwd /tmp/p && ln -s /gone/x /tmp/g && ln -s "g o/#n?e%20" /tmp/odd && ln -s ../../..//up /tmp/out',
     ]);
     for (const [path, target] of [
       ['/tmp/p', '/etc/passwd'],
       ['/tmp/g', '/gone/x'],
+      ['/tmp/odd', '/tmp/g o/#n?e%20'],
+      ['/tmp/out', '/up'],
       ['/etc/passwd', ''],
     ] as const) {
       const { linkTarget, name } = await statOf('up', path);
       assert.deepEqual([linkTarget, name], [target, path.split('/').at(-1)]);
     }
   });
+
+  it('tells of a time that no calendar has as the last that it can', async () => {
+    // On /dev, a tmpfs: the file system of a writable layer may not hold such a time.
+    await world.daemon.ok(['exec', 'up', 'touch', '-d', '@99999999999999', '/dev/late']);
+    assert.equal((await statOf('up', '/dev/late')).mtime, '9999-12-31T23:59:59Z');
+    await copied('up:/dev/late', at('late'));
+  });
 });
 
-async function statOf(box: string, path: string): Promise<{ linkTarget: string; name: string }> {
+async function statOf(box: string, path: string): Promise<{ linkTarget: string; name: string; mtime: string }> {
   const response = await fetchHead(`/containers/${box}/archive?path=${encodeURIComponent(path)}`);
-  return JSON.parse(Buffer.from(response, 'base64').toString()) as { linkTarget: string; name: string };
+  return JSON.parse(Buffer.from(response, 'base64').toString()) as { linkTarget: string; name: string; mtime: string };
 }
 
 function fetchHead(path: string): Promise<string> {
@@ -149,6 +158,20 @@ function fetchHead(path: string): Promise<string> {
     asked.once('error', reject).end();
   });
 }
+
+describe('a tree nearly as deep as a path is long', () => {
+  const DEPTH = 1900;
+  it('is exported and compared', async () => {
+    const { daemon, busybox } = world;
+    const dig = `cd /tmp && mkdir -p ${'d/'.repeat(DEPTH)} && touch ${'d/'.repeat(DEPTH)}end`;
+    await daemon.ok(['run', '--name', 'deep', busybox, 'sh', '-c', dig]);
+    const end = `${'d/'.repeat(DEPTH)}end`;
+    await daemon.ok(['export', '-o', at('deep.tar'), 'deep']);
+    assert.ok((await run('tar', ['-tf', at('deep.tar')])).includes(`tmp/${end}`));
+    assert.ok((await daemon.ok(['diff', 'deep'])).includes(`/tmp/${end}`));
+    await daemon.ok(['rm', 'deep']);
+  });
+});
 
 describe('docker export', () => {
   for (const box of ['up', 'idle']) {

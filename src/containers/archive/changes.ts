@@ -1,6 +1,7 @@
 /** What a container has changed against its image: its writable layer, compared with the layers below. */
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { PACK_FLAGS, type PackedEntry } from '../../archive/pack-frames.ts';
 import { compilePackDirectory } from '../../runtime/plan/archive.ts';
 import type { Container } from '../container.ts';
@@ -8,6 +9,7 @@ import type { ContainersContext } from '../context.ts';
 import { specOf } from '../launch-plan.ts';
 import { packItems } from './pack.ts';
 
+const ENTRIES_AT_ONCE = 500;
 const CHANGE = { modified: 0, added: 1, deleted: 2 } as const;
 
 export interface Change {
@@ -52,13 +54,18 @@ export async function changesOf(context: ContainersContext, container: Container
   const paths = entries
     .filter(({ path }) => path.length > 0)
     .map((entry) => ({ entry, path: `/${entry.path.toString('utf8')}` }));
-  for (const { entry, path } of paths.toReversed()) {
+  for (const [index, { entry, path }] of paths.toReversed().entries()) {
+    // A container may have changed very much, and others must be served meanwhile.
+    if (index % ENTRIES_AT_ONCE === 0) await setImmediate();
     const change = changeOf(entry, below(layers, path));
     if (mounts.has(path) && change.kind === CHANGE.added && !kept.has(path)) continue;
     const counts = !isDirectory(entry) || kept.has(path) || change.own;
     if (!counts || isMountParent(mounts, path, change, kept)) continue;
     changes.push({ path, kind: change.kind });
-    for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) kept.add(path.slice(0, at));
+    // What is above a kept one is kept already: without that a deep tree costs the square of its depth.
+    for (let at = path.lastIndexOf('/'); at > 0 && !kept.has(path.slice(0, at)); at = path.lastIndexOf('/', at - 1)) {
+      kept.add(path.slice(0, at));
+    }
   }
   return changes.toSorted((a, b) => (a.path < b.path ? -1 : 1));
 }

@@ -1,5 +1,5 @@
 /** A tree of a container as a tar archive, and what is at a path. */
-import { basename } from 'node:path/posix';
+import { basename, resolve } from 'node:path/posix';
 import { PackDecoder, type PackedEntry, type PackItem } from '../../archive/pack-frames.ts';
 import { TAR_END, type TarEntryOut, tarHeader, tarPadding } from '../../archive/tar-writer.ts';
 import { EngineError } from '../../errors.ts';
@@ -133,14 +133,19 @@ export function baseName(path: string): string {
   return stripped === '' ? '/' : basename(stripped);
 }
 
+/** The years 0 to 9999, all that RFC 3339 can tell; a program can give a file any time. */
+const FIRST_SECOND = -62_167_219_200;
+const LAST_SECOND = 253_402_300_799;
+
 export function pathStat(entry: PackedEntry, path: string): PathStat {
+  const seconds = Math.min(Math.max(entry.mtimeS, FIRST_SECOND), LAST_SECOND);
   const fraction = entry.mtimeNs === 0 ? '' : `.${String(entry.mtimeNs).padStart(9, '0').replace(/0+$/, '')}`;
   const isLink = (entry.mode & S_IFMT) === 0o120000;
   return {
     name: baseName(path),
     size: entry.size,
     mode: goMode(entry.mode),
-    mtime: `${new Date(entry.mtimeS * 1000).toISOString().slice(0, 19)}${fraction}Z`,
+    mtime: `${new Date(seconds * 1000).toISOString().slice(0, 19)}${fraction}Z`,
     linkTarget: isLink ? linkTarget(entry, path) : '',
   };
 }
@@ -149,6 +154,5 @@ export function pathStat(entry: PackedEntry, path: string): PathStat {
 function linkTarget({ target, resolved }: PackedEntry, path: string): string {
   if (resolved.length > 0) return resolved.toString('utf8');
   const directory = path.replace(/\/+[^/]*$/, '');
-  const text = target.toString('utf8');
-  return new URL(`file://${text.startsWith('/') ? '' : `${directory}/`}${encodeURI(text)}`).pathname;
+  return resolve('/', directory, target.toString('utf8'));
 }
