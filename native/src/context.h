@@ -31,6 +31,8 @@ struct report {
   int32_t error;
   /* Of the container's process, as the host numbers it; set by clone3 before either side runs, and again by `appear`. */
   volatile pid_t pid;
+  /* Number of the child's descriptor that seccompListener hands over. */
+  volatile int32_t listener_fd;
   char detail[DETAIL_SIZE];
 };
 
@@ -49,6 +51,7 @@ struct context {
   bool umask_set;
   bool sealed;   /* nothing from 3 up is open but what exec_close_host keeps */
   int init_fd;   /* this program, to be executed as process 1, or -1 */
+  int listener_fd; /* of the seccomp filter, or -1 */
 
   /* The monitor. */
   uint64_t clone_flags;

@@ -63,8 +63,11 @@ int run_seccomp(struct context *ctx, const struct op_seccomp *op) {
   if (!filter) return ENOMEM;
   memcpy(filter, op->filter.data, op->filter.length);
   struct sock_fprog program = {.len = (unsigned short)(op->filter.length / sizeof(*filter)), .filter = filter};
-  error = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, op->flags, &program) < 0 ? errno : 0;
+  long result = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, op->flags, &program);
+  error = result < 0 ? errno : 0;
   free(filter);
+  if (error == 0 && op->flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) ctx->listener_fd = (int)result;
+  if (error == EBUSY) return fail(ctx, EBUSY, "a filter that islet itself runs under has a listener; the kernel allows one");
   return error;
 }
 

@@ -15,6 +15,7 @@
 #include "cleanup.h"
 #include "hold.h"
 #include "launcher.h"
+#include "listener.h"
 #include "plan.h"
 #include "proxy.h"
 #include "seal.h"
@@ -111,7 +112,7 @@ static int await_child(struct context *ctx) {
   for (;;) {
     int fd = -1;
     char byte = 0;
-    ssize_t count = tty_receive_byte(ctx->sync_fd, &fd, &byte);
+    ssize_t count = tty_receive(ctx->sync_fd, &fd, &byte);
     if (fd >= 0) {
       int error = hold_terminal(ctx, fd);
       if (error != 0) return fail(ctx, error, "cannot hand the terminal over");
@@ -120,6 +121,9 @@ static int await_child(struct context *ctx) {
     if (count < 0 && errno != ECONNRESET) return errno;
     if (count <= 0) break;
     if (byte == SYNC_HELD) return 0;
+    int error = byte == SYNC_LISTENER ? start_adopt_child(ctx) : 0;
+    if (error == 0 && byte == SYNC_LISTENER) error = listener_hand_over(ctx);
+    if (error != 0) return error;
   }
   const struct report *report = ctx->report;
   if (report->error != 0) return report->error;
@@ -182,7 +186,7 @@ int runtime_main(int argc, char **argv) {
   }
   struct report report = {.at = -1, .failed_op = -1};
   struct context ctx = {.report = &report, .root_fd = -1, .mask_fd = -1, .sync_fd = -1, .cgroup_fd = -1, .netns_fd = -1, .pidfd = -1,
-                        .pidns_fd = -1, .userns_fd = -1, .mountns_fd = -1, .cwd_fd = -1, .init_fd = -1,
+                        .pidns_fd = -1, .userns_fd = -1, .mountns_fd = -1, .cwd_fd = -1, .init_fd = -1, .listener_fd = -1,
                         .unmonitored = true, .console_fd = -1, .terminal_fd = -1, .join_fd = -1, .hold_fd = -1};
   unsigned long preserved = strtoul(argv[3], NULL, 10);
   ctx.status_fd = (int)strtol(argv[2], NULL, 10);

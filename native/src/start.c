@@ -15,6 +15,7 @@
 
 #include "cleanup.h"
 #include "launcher.h"
+#include "listener.h"
 #include "monitor.h"
 #include "plan.h"
 #include "trees.h"
@@ -202,12 +203,23 @@ static int run_parent(struct context *ctx) {
   return 0;
 }
 
+/* The pid file says who runs the program, whoever prepared it. */
+static int adopt(struct context *ctx) {
+  pid_t before = ctx->pid;
+  int error = start_adopt_child(ctx);
+  if (error != 0) return fail(ctx, error, "the process that runs the program is not to be found");
+  if (ctx->pid == before) return 0;
+  error = monitor_write_pid(ctx->monitor, ctx->pid);
+  return error == 0 ? 0 : fail(ctx, error, "cannot write the pid file");
+}
+
 /* Waits until the child's end of the socket closes, by execve or by death; takes the terminal on the way. */
 static int await_exec(struct context *ctx) {
   struct monitor *monitor = ctx->monitor;
   for (;;) {
     int received = -1;
-    ssize_t count = tty_receive(ctx->sync_fd, &received);
+    char byte = 0;
+    ssize_t count = tty_receive(ctx->sync_fd, &received, &byte);
     if (received >= 0) {
       close_fd(&monitor->streams[0].fd);
       monitor->streams[0].fd = received;
@@ -217,6 +229,9 @@ static int await_exec(struct context *ctx) {
     /* ECONNRESET is an end of file with a byte unread: the child did not wait for its parent. */
     if (count < 0 && errno != ECONNRESET) return errno;
     if (count <= 0) break;
+    int error = byte == SYNC_LISTENER ? adopt(ctx) : 0;
+    if (error == 0 && byte == SYNC_LISTENER) error = listener_hand_over(ctx);
+    if (error != 0) return error;
   }
   struct report *report = ctx->report;
   if (report->error != 0) return report->error;
@@ -227,16 +242,6 @@ static int await_exec(struct context *ctx) {
     return fail(ctx, ENOTTY, "the plan did not open a terminal");
   }
   return 0;
-}
-
-/* The pid file says who runs the program, whoever prepared it. */
-static int adopt(struct context *ctx) {
-  pid_t before = ctx->pid;
-  int error = start_adopt_child(ctx);
-  if (error != 0) return fail(ctx, error, "the process that runs the program is not to be found");
-  if (ctx->pid == before) return 0;
-  error = monitor_write_pid(ctx->monitor, ctx->pid);
-  return error == 0 ? 0 : fail(ctx, error, "cannot write the pid file");
 }
 
 static int send_started(const struct context *ctx, uint32_t id) {

@@ -25,25 +25,27 @@ union fd_message {
   char bytes[CMSG_SPACE(sizeof(int))];
 };
 
-int tty_send(int socket, int fd) {
+int tty_send_with(int socket, int fd, const void *bytes, size_t count, size_t *sent) {
   union fd_message control = {0};
-  char byte = 'T';
-  struct iovec data = {&byte, 1};
+  struct iovec data = {(void *)(uintptr_t)bytes, count};
   struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)};
   struct cmsghdr *head = CMSG_FIRSTHDR(&message);
   head->cmsg_level = SOL_SOCKET;
   head->cmsg_type = SCM_RIGHTS;
   head->cmsg_len = CMSG_LEN(sizeof(int));
   memcpy(CMSG_DATA(head), &fd, sizeof(fd));
-  return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? errno : 0;
+  ssize_t length = sendmsg(socket, &message, MSG_NOSIGNAL);
+  if (length < 0) return errno;
+  *sent = (size_t)length;
+  return 0;
 }
 
-ssize_t tty_receive(int socket, int *fd) {
-  char byte;
-  return tty_receive_byte(socket, fd, &byte);
+int tty_send(int socket, int fd) {
+  size_t sent;
+  return tty_send_with(socket, fd, "T", 1, &sent);
 }
 
-ssize_t tty_receive_byte(int socket, int *fd, char *byte) {
+ssize_t tty_receive(int socket, int *fd, char *byte) {
   union fd_message control = {0};
   struct iovec data = {byte, 1};
   struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)};

@@ -1,6 +1,6 @@
 /** From a record to the plan of its start. It changes nothing, so explain calls it again for a running container. */
 import { existsSync } from 'node:fs';
-import { cpus, release } from 'node:os';
+import { cpus } from 'node:os';
 import { posix } from 'node:path';
 import type { HostConfig } from '../oci/container-config.ts';
 import type { Mount, Spec } from '../oci/runtime-spec.ts';
@@ -8,6 +8,7 @@ import { parseSecurityOpt } from '../oci/security-opt.ts';
 import { buildSpec } from '../oci/spec/build.ts';
 import { thermalThrottlePaths } from '../oci/spec/paths.ts';
 import { blockDeviceNumber } from '../platform/device-number.ts';
+import { kernelVersion } from '../platform/kernel-version.ts';
 import { compileStartPlan, type NetworkBatches } from '../runtime/plan/compile.ts';
 import { MONITOR_FLAGS, type Plan } from '../runtime/plan/table.ts';
 import { compileDelegatedStart, type DelegatedStart } from '../runtime/plan/delegate.ts';
@@ -23,7 +24,7 @@ import {
 import { bindMounts } from './binds.ts';
 import { appArmorProfileOf } from './confinement.ts';
 import type { Container } from './container.ts';
-import { type ContainersContext, cgroupPath, logPath, stateDir } from './context.ts';
+import { type ContainersContext, cgroupPath, containerDir, logPath, stateDir } from './context.ts';
 import { givenDevices } from './devices.ts';
 import { engineFiles } from './files.ts';
 import { joinedContainers } from './joins.ts';
@@ -119,7 +120,13 @@ export function buildStart(context: ContainersContext, container: Container, wai
   };
   const init = hostConfig.Init === true;
   if (runtime === null) {
-    const plan = compileStartPlan({ ...common, appArmorFile: context.appArmor.execFile, init, seccomp });
+    const plan = compileStartPlan({
+      ...common,
+      appArmorFile: context.appArmor.execFile,
+      init,
+      bundle: containerDir(context, id),
+      seccomp,
+    });
     return { spec, seccomp, plan, delegated: null };
   }
   const profile = profileFor(hostConfig);
@@ -191,9 +198,4 @@ function seccompContext(caps: readonly string[]): SeccompContext {
 export function seccompFor(caps: readonly string[], hostConfig: HostConfig): SeccompProgram | null {
   const profile = profileFor(hostConfig);
   return profile === null ? null : compileSeccomp(profile, seccompContext(caps));
-}
-
-function kernelVersion(): [number, number] {
-  const [major, minor] = release().split('.');
-  return [Number(major), Number(minor)];
 }

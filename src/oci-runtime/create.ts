@@ -89,7 +89,7 @@ function initialState(request: CreateRequest, config: Runnable, rootfs: string, 
     namespaces: (linux?.namespaces ?? []).map(({ type }) => type),
     process,
     resources: linux?.resources ?? {},
-    seccompFlags: null,
+    seccomp: null,
     hooks,
   };
 }
@@ -111,7 +111,7 @@ export async function prepare(context: RuntimeContext, request: CreateRequest): 
     const state = initialState({ ...request, bundle }, config, loaded.rootDirectory, path);
     if (seccomp !== null) {
       writeFileSync(join(directory, 'seccomp.bpf'), seccomp.filter, { mode: 0o600 });
-      state.seccompFlags = String(seccomp.flags);
+      state.seccomp = { flags: String(seccomp.flags), listener: seccomp.listener };
     }
     const fifo = join(directory, 'exec.fifo');
     const backend = cgroupBackend();

@@ -4,10 +4,11 @@ import { appArmorExecFile } from '../platform/apparmor.ts';
 import type { CgroupBackend } from '../runtime/cgroups/index.ts';
 import { compileExecPlan } from '../runtime/plan/exec.ts';
 import { op } from '../runtime/plan/op.ts';
+import type { ListenedState } from '../runtime/plan/seccomp.ts';
 import type { Plan } from '../runtime/plan/table.ts';
 import type { SeccompProgram } from '../security/seccomp/index.ts';
 import { findProgramOp } from './plan.ts';
-import type { SavedState } from './state.ts';
+import { OCI_VERSION, type SavedState } from './state.ts';
 
 export interface ExecPlanInput {
   state: SavedState;
@@ -25,6 +26,10 @@ function labelsOf(process: Process, container: Process): Pick<Process, 'apparmor
   };
 }
 
+function listenedState({ id, pid, bundle, annotations }: SavedState): ListenedState {
+  return { ociVersion: OCI_VERSION, id, status: 'running', pid, bundle, annotations };
+}
+
 export function compileExec({ state, process, cgroups, seccomp, consoleSocket }: ExecPlanInput): Plan {
   return compileExecPlan({
     joined: { pid: state.pid, startTicks: BigInt(state.startTicks) },
@@ -38,6 +43,7 @@ export function compileExec({ state, process, cgroups, seccomp, consoleSocket }:
     cgroups,
     cgroupsPath: state.cgroupsPath,
     seccomp,
+    listened: listenedState(state),
     setup: consoleSocket === undefined ? [] : [op('setup', 'terminal', 'consoleSocket', { path: consoleSocket })],
     appArmorFile: appArmorExecFile(),
     joinedOps: [

@@ -5,9 +5,10 @@
 import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
+import { kernelVersion } from '../platform/kernel-version.ts';
 import { fnv1a } from '../runtime/encode.ts';
 import type { Process } from '../oci/runtime-spec.ts';
-import type { SeccompProgram } from '../security/seccomp/index.ts';
+import type { SeccompListener, SeccompProgram } from '../security/seccomp/index.ts';
 import { readIfThere } from './plan.ts';
 
 interface Entry {
@@ -15,6 +16,7 @@ interface Entry {
   made: string;
   flags: string;
   filter: string;
+  listener: SeccompListener | null;
   warnings: readonly string[];
 }
 
@@ -28,14 +30,22 @@ function load(path: string, made: string): SeccompProgram | null {
   const entry = JSON.parse(text) as Entry;
   if (entry.made !== made) return null;
   const filter = Buffer.from(entry.filter, 'base64');
-  return { filter, flags: BigInt(entry.flags), instructions: filter.length / 8, warnings: entry.warnings };
+  const { flags, listener, warnings } = entry;
+  return { filter, flags: BigInt(flags), instructions: filter.length / 8, listener, warnings };
 }
 
-function keep(directory: string, path: string, made: string, { filter, flags, warnings }: SeccompProgram): void {
+function keep(directory: string, path: string, made: string, program: SeccompProgram): void {
+  const { filter, flags, listener, warnings } = program;
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   if (readdirSync(directory).length >= MAX_ENTRIES) rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const entry: Entry = { made, flags: String(flags), filter: Buffer.from(filter).toString('base64'), warnings };
+  const entry: Entry = {
+    made,
+    flags: String(flags),
+    filter: Buffer.from(filter).toString('base64'),
+    listener,
+    warnings,
+  };
   const temporary = `${path}.${process.pid}`;
   writeFileSync(temporary, JSON.stringify(entry), { mode: 0o600 });
   renameSync(temporary, path);
@@ -57,9 +67,7 @@ export async function compileFilter(
   const kept = load(path, made);
   if (kept !== null) return kept;
   const { compileSeccomp, parseProfile } = await import('../security/seccomp/index.ts');
-  const [major, minor] = release().split('.');
-  const kernel: [number, number] = [Number(major), Number(minor)];
-  const program = compileSeccomp(parseProfile(profile), { caps, arch: 'x86_64', kernel });
+  const program = compileSeccomp(parseProfile(profile), { caps, arch: 'x86_64', kernel: kernelVersion() });
   keep(directory, path, made, program);
   return program;
 }

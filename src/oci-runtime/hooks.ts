@@ -2,17 +2,15 @@
 import { spawnSync } from 'node:child_process';
 import { EngineError } from '../errors.ts';
 import { op, text } from '../runtime/plan/op.ts';
+import { aroundPid, UNKNOWN_PID } from '../runtime/plan/process-state.ts';
 import type { PlanOp, SectionName } from '../runtime/plan/table.ts';
 import type { Hook, HookName } from './config/types.ts';
 import type { OciState } from './state.ts';
 
-/** Stands for the pid while the state is text already and there is no process yet. */
-const PID_MARK = 1_234_567_890_123;
-
 /** islet puts the pid between the two halves. */
 function halves(state: OciState): [head: Uint8Array, tail: Uint8Array] {
-  const [head = '', tail = ''] = JSON.stringify({ ...state, pid: PID_MARK }).split(`"pid":${PID_MARK}`);
-  return [text(`${head}"pid":`), text(tail)];
+  const [head = '', tail = ''] = aroundPid({ ...state, pid: UNKNOWN_PID });
+  return [text(head), text(tail)];
 }
 
 export function hookOps(section: SectionName, hooks: readonly Hook[] | undefined, state: OciState): PlanOp[] {

@@ -85,6 +85,8 @@ export function specOf({ config, cgroupsPath }: ContainerPlanInput): Spec {
   const linux = config.linux ?? {};
   return {
     ...config,
+    // What this runtime speaks, not what the bundle was written for: so says the state.
+    ociVersion: OCI_VERSION,
     linux: {
       ...linux,
       cgroupsPath,
@@ -107,6 +109,7 @@ export function compileContainer(input: ContainerPlanInput): Plan {
     network: network(spec),
     seccomp: input.seccomp,
     appArmorFile: appArmorExecFile(),
+    bundle: input.bundle,
     unmonitored: unmonitored(input),
   });
 }

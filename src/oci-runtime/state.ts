@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { EngineError } from '../errors.ts';
 import type { LinuxResources, NamespaceType, Process } from '../oci/runtime-spec.ts';
 import { type CgroupBackend, createCgroupBackend, readCgroupLayout } from '../runtime/cgroups/index.ts';
+import type { SeccompListener } from '../security/seccomp/index.ts';
 import type { Hooks } from './config/types.ts';
 
 export const OCI_VERSION = '1.2.0';
@@ -29,8 +30,8 @@ export interface SavedState {
   namespaces: NamespaceType[];
   process: Process;
   resources: LinuxResources;
-  /** null: no filter; else the flags that go with the file seccomp.bpf. */
-  seccompFlags: string | null;
+  /** null: no filter; else what goes with the file seccomp.bpf. */
+  seccomp: { flags: string; listener: SeccompListener | null } | null;
   hooks: Hooks;
 }
 

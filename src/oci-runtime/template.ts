@@ -77,7 +77,7 @@ const MOUNT_OPTIONS =
 
 const ALL_CAPABILITIES = (1n << 41n) - 1n;
 
-export function features(): object {
+export function features(seccompFlags: { known: string[]; supported: string[] }): object {
   return {
     ociVersionMin: '1.0.0',
     ociVersionMax: OCI_VERSION,
@@ -89,11 +89,13 @@ export function features(): object {
       cgroup: { v1: true, v2: true, systemd: false, systemdUser: false, rdma: true },
       seccomp: {
         enabled: true,
-        actions: ['KILL', 'KILL_PROCESS', 'KILL_THREAD', 'TRAP', 'ERRNO', 'TRACE', 'LOG', 'ALLOW'].map(
+        actions: ['KILL', 'KILL_PROCESS', 'KILL_THREAD', 'TRAP', 'ERRNO', 'TRACE', 'LOG', 'NOTIFY', 'ALLOW'].map(
           (name) => `SCMP_ACT_${name}`,
         ),
         operators: ['NE', 'LT', 'LE', 'EQ', 'GE', 'GT', 'MASKED_EQ'].map((name) => `SCMP_CMP_${name}`),
         archs: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86', 'SCMP_ARCH_X32'],
+        knownFlags: seccompFlags.known,
+        supportedFlags: seccompFlags.supported,
       },
       apparmor: { enabled: true },
       selinux: { enabled: true },

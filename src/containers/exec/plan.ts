@@ -10,7 +10,7 @@ import { hostId } from '../../runtime/plan/namespaces.ts';
 import { op } from '../../runtime/plan/op.ts';
 import { appArmorProfileOf } from '../confinement.ts';
 import type { Container } from '../container.ts';
-import { type ContainersContext, cgroupPath, stateDir } from '../context.ts';
+import { type ContainersContext, cgroupPath, containerDir, stateDir } from '../context.ts';
 import { seccompFor, specOf } from '../launch-plan.ts';
 import type { ContainerRecord } from '../record.ts';
 import { ACCOUNT_PATHS, accountTexts, MAX_ACCOUNT_FILE_BYTES } from '../users.ts';
@@ -89,6 +89,14 @@ export async function buildExec(context: ContainersContext, session: ExecSession
     process: { ...given, ...size, ...label, apparmorProfile: appArmorProfileOf(record.hostConfig, context.appArmor) },
     cgroups: context.cgroups,
     cgroupsPath: cgroupPath(context, record),
+    listened: {
+      ociVersion: spec.ociVersion,
+      id: record.id,
+      status: 'running',
+      pid: joined.pid,
+      bundle: containerDir(context, record.id),
+      annotations: spec.annotations,
+    },
     seccomp: seccompFor(own?.capabilities?.bounding ?? [], record.hostConfig),
     setup: [
       op('setup', 'monitor', 'monitor', {

@@ -99,10 +99,11 @@ function processOf(context: RuntimeContext, flags: ParsedFlags, state: SavedStat
   return given;
 }
 
-function filterOf(directory: string, { seccompFlags }: SavedState): SeccompProgram | null {
-  if (seccompFlags === null) return null;
+function filterOf(directory: string, { seccomp }: SavedState): SeccompProgram | null {
+  if (seccomp === null) return null;
   const filter = readFileSync(join(directory, 'seccomp.bpf'));
-  return { filter, flags: BigInt(seccompFlags), instructions: filter.length / 8, warnings: [] };
+  const { flags, listener } = seccomp;
+  return { filter, flags: BigInt(flags), instructions: filter.length / 8, listener, warnings: [] };
 }
 
 async function execute(call: IsletCall, detach: boolean, pidFile: string | undefined): Promise<number> {

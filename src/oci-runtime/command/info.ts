@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import { join } from 'node:path';
 import { EngineError } from '../../errors.ts';
 import type { LinuxResources } from '../../oci/runtime-spec.ts';
+import { kernelVersion } from '../../platform/kernel-version.ts';
 import { parseJson } from '../config/load.ts';
 import { resourcesShape } from '../config/shape.ts';
 import type { Command, RuntimeContext } from '../context.ts';
@@ -29,9 +30,10 @@ export const spec: Command = (_context, args) => {
   return 0;
 };
 
-export const features: Command = (_context, args) => {
+export const features: Command = async (_context, args) => {
   parseFlags(NO_FLAGS, args);
-  process.stdout.write(`${JSON.stringify(featuresDocument(), null, 2)}\n`);
+  const { seccompFlags } = await import('../../security/seccomp/index.ts');
+  process.stdout.write(`${JSON.stringify(featuresDocument(seccompFlags(kernelVersion())), null, 2)}\n`);
   return 0;
 };
 

@@ -34,7 +34,7 @@ const V2: CgroupLayout = {
 };
 const ID = '4bd1c0de'.repeat(8);
 const OVERLAY = { cwd: '/lib/layers', target: '/lib/c/merged', options: 'lowerdir=b/fs:a/fs,upperdir=/u,workdir=/w' };
-const SECCOMP = { filter: new Uint8Array(16), flags: 0n, instructions: 2, warnings: [] };
+const SECCOMP = { filter: new Uint8Array(16), flags: 0n, instructions: 2, listener: null, warnings: [] };
 
 interface Given {
   host?: HostConfig;
@@ -71,6 +71,7 @@ function compile({ host = {}, config = {}, uid = 0, over = {}, change = (spec) =
     spec: change(spec),
     id: ID,
     stateDir: `/run/isle/c/${ID}`,
+    bundle: `/lib/c/${ID}`,
     logPath: '/lib/c/log',
     monitorFlags: 0,
     overlay: OVERLAY,

@@ -25,6 +25,7 @@ import { keyLabelOps, labelOps, queueLabelOps, relabelOps } from './labels.ts';
 import { op } from './op.ts';
 import { processOps, rlimitOps } from './process.ts';
 import { deviceOps, kernelPathOps, mountOps, sysctlOps } from './rootfs.ts';
+import { filterOps, type ListenedState } from './seccomp.ts';
 import type { Plan, PlanOp, SectionName } from './table.ts';
 
 /** The descriptor at which the monitor opens the container's network namespace, for IFLA_NET_NS_FD. */
@@ -55,6 +56,8 @@ export interface StartInput {
   seccomp: SeccompProgram | null;
   /** AppArmor's file below /proc/self for the next program's profile; asked for with process.apparmorProfile. */
   appArmorFile?: string | undefined;
+  /** The directory of the container's files: what the listener of a seccomp filter is told. */
+  bundle: string;
   /** `--init`: a small process 1 starts the program. */
   init?: boolean | undefined;
   /** For the OCI runtime command line; left out, a monitor holds the container. */
@@ -220,6 +223,10 @@ function ptyOp(process: Process, size: StartInput['consoleSize']): PlanOp {
   return op('child', 'terminal', 'pty', { rows, cols, uid: process.user.uid });
 }
 
+function listenedState({ spec, id, bundle }: StartInput): ListenedState {
+  return { ociVersion: spec.ociVersion, id, status: 'creating', bundle, annotations: spec.annotations };
+}
+
 /** What a container without a root of its own brings along keeps its labels. */
 function withRootLabel(input: StartInput): StartInput {
   const label = input.spec.linux?.mountLabel ?? '';
@@ -230,7 +237,7 @@ function withRootLabel(input: StartInput): StartInput {
 /** Throws NotImplemented for what this runtime cannot do yet, InvalidParameter for a spec that makes no sense. */
 export function compileStartPlan(given: StartInput): Plan {
   const input = withRootLabel(given);
-  const { spec, id, cgroups, network, seccomp } = input;
+  const { spec, id, cgroups, network } = input;
   if (spec.process === undefined || spec.process.args.length === 0) {
     throw new EngineError('InvalidParameter', 'the spec names no program to run (process.args)');
   }
@@ -253,7 +260,11 @@ export function compileStartPlan(given: StartInput): Plan {
       ...(input.unmonitored?.parent ?? []),
       ...namespaceOps(spec, id, plan.join),
       ...rootfs,
-      ...processOps(mapped ? { ...spec.process, rlimits: [] } : spec.process, seccomp, input.unmonitored?.beforeExec),
+      ...processOps(
+        mapped ? { ...spec.process, rlimits: [] } : spec.process,
+        filterOps(input.seccomp, listenedState(input)),
+        input.unmonitored?.beforeExec,
+      ),
       ...plan.cleanup,
     ],
   };

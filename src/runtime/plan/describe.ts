@@ -149,6 +149,7 @@ const WORDS: { [N in OpName]: (args: OpArgs<N>) => string } = {
   runtimeCreate: ({ argv }) => `have ${argv[0] ?? ''} make the container`,
   // Its flags say where it keeps things; what it is to do comes last.
   runProgram: ({ argv }) => `run ${argv[0] ?? ''} ... ${clip(argv.slice(-2).join(' '))}`,
+  seccompListener: ({ path }) => `hand the listener of the system call filter to \`${path}\``,
   init: () => 'keep a small init process as the first one, which starts the program',
   relabel: ({ path, label }) => `label ${path}, and all that is in it, as ${label}`,
   labelQueues: ({ label }) => `label the message queues as ${label}`,

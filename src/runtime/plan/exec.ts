@@ -6,6 +6,7 @@ import { CLONE } from './constants.ts';
 import { keyLabelOps, labelOps } from './labels.ts';
 import { op } from './op.ts';
 import { processOps, rlimitOps } from './process.ts';
+import { filterOps, type ListenedState } from './seccomp.ts';
 import type { Plan, PlanOp } from './table.ts';
 
 /** A process that is there: the pid alone may have been given to another one since. */
@@ -25,6 +26,8 @@ export interface ExecInput {
   cgroups: CgroupBackend;
   cgroupsPath: string;
   seccomp: SeccompProgram | null;
+  /** What the filter's listener, if it has one, is told of the container. */
+  listened: ListenedState;
   /** First of all, in the section setup: the monitor, or where the terminal goes. */
   setup: readonly PlanOp[];
   /** As in StartInput. */
@@ -37,6 +40,7 @@ export interface ExecInput {
 
 const CLONE_PARENT = 0x8000n | 0x10_0000n | 17n;
 const TIOCSCTTY = 0x540en;
+const PR_CAP_AMBIENT = 47n;
 /** What `appear` does after the filter is there, by system calls and their arguments. */
 const APPEARING: readonly [name: string, ...args: bigint[]][] = [
   ['clone', CLONE_PARENT],
@@ -47,6 +51,9 @@ const APPEARING: readonly [name: string, ...args: bigint[]][] = [
   ['ioctl', 0n, TIOCSCTTY],
 ];
 
+/** What else happens between the filter and the listener's being told of it, if that is done behind `appear`. */
+const UNTOLD: typeof APPEARING = [['setresuid'], ['capset'], ['prctl', PR_CAP_AMBIENT]];
+
 /**
  * The process is seen by the container's others only when it has their rights and no more, unless the filter keeps it
  * from appearing so late: then it is hidden only from those without CAP_SYS_PTRACE.
@@ -54,7 +61,9 @@ const APPEARING: readonly [name: string, ...args: bigint[]][] = [
 function mayAppearLast(seccomp: SeccompProgram | null): boolean {
   if (seccomp === null) return true;
   const filter = loadFilter(seccomp.filter);
-  return APPEARING.every(([name, ...args]) => {
+  // A call that waits for the listener before it is told of the process would wait for ever.
+  const calls = seccomp.listener === null ? APPEARING : [...APPEARING, ...UNTOLD];
+  return calls.every(([name, ...args]) => {
     const nr = SYSCALLS.SCMP_ARCH_X86_64.get(name) ?? -1;
     return filter.run({ nr, arch: AUDIT_ARCH_X86_64, args }).action === 'allow';
   });
@@ -70,6 +79,9 @@ export function compileExecPlan(input: ExecInput): Plan {
   const limited = own.has('user') && (process.rlimits ?? []).length > 0;
   const appear = [op('child', 'namespaces', 'appear', {})];
   const isLast = mayAppearLast(input.seccomp);
+  const filter = filterOps(input.seccomp, input.listened);
+  // The listener is told of the process that runs the program: behind `appear`.
+  const [early, late] = isLast ? [filter.slice(0, 1), [...appear, ...filter.slice(1)]] : [filter, []];
   return {
     ops: [
       ...input.setup,
@@ -88,10 +100,7 @@ export function compileExecPlan(input: ExecInput): Plan {
       ...(process.terminal === true ? [op('child', 'terminal', 'execPty', { rows, cols, uid: process.user.uid })] : []),
       ...input.joinedOps,
       ...(isLast ? [] : appear),
-      ...processOps(limited ? { ...process, rlimits: [] } : process, input.seccomp, [
-        ...(isLast ? appear : []),
-        ...input.beforeExec,
-      ]),
+      ...processOps(limited ? { ...process, rlimits: [] } : process, early, [...late, ...input.beforeExec]),
     ],
   };
 }

@@ -31,6 +31,7 @@ function compile(hostConfig: HostConfig = {}, labels: typeof LABELS | null = LAB
     spec,
     id: 'c1',
     stateDir: '/run/c1',
+    bundle: '/lib/c1',
     logPath: '',
     monitorFlags: 0,
     overlay: { cwd: '/layers', target: '/merged', options: 'lowerdir=b:a,upperdir=/u,workdir=/w' },

@@ -2,7 +2,6 @@
 import { EngineError } from '../../errors.ts';
 import type { Capabilities, Process, Rlimit } from '../../oci/runtime-spec.ts';
 import { capabilityMask } from '../../security/capabilities.ts';
-import type { SeccompProgram } from '../../security/seccomp/index.ts';
 import { RLIM_INFINITY, RLIMITS } from './constants.ts';
 import { op } from './op.ts';
 import type { PlanOp, SectionName } from './table.ts';
@@ -58,15 +57,9 @@ function masks(capabilities: Capabilities = {}): Masks {
  * runc's order. Installing a filter without no_new_privs takes CAP_SYS_ADMIN, so it then comes before the identity and
  * capabilities change, and as late as that allows: every call after it has to pass the filter.
  */
-export function processOps(
-  process: Process,
-  seccomp: SeccompProgram | null,
-  beforeExec: readonly PlanOp[] = [],
-): PlanOp[] {
+export function processOps(process: Process, filter: readonly PlanOp[], beforeExec: readonly PlanOp[] = []): PlanOp[] {
   const { user, capabilities, noNewPrivileges = false } = process;
   const caps = masks(capabilities);
-  const filter =
-    seccomp === null ? [] : [op('child', 'seccomp', 'seccomp', { flags: seccomp.flags, filter: seccomp.filter })];
   // Leaving uid 0 clears the permitted set unless it is asked to stay; with nothing to keep that is one call less.
   const keepCaps = user.uid !== 0 && (caps.permitted | caps.ambient) !== 0n;
   return [

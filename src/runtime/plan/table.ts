@@ -214,6 +214,11 @@ export const OPS = {
   // --- run plans only ---
   /** Waits until what was written to a host file is on its disk. */
   syncFile: { path: 'str' },
+  /**
+   * Section child, behind a `seccomp` with SECCOMP_FILTER_FLAG_NEW_LISTENER: the other side sends the filter's descriptor
+   * (SCM_RIGHTS) to this unix socket of the host, with the state: its pieces, and between them the process's pid in digits.
+   */
+  seccompListener: { path: 'str', state: 'strs' },
 } as const satisfies Record<string, Record<string, FieldType>>;
 
 export type OpName = keyof typeof OPS;

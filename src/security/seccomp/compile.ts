@@ -7,22 +7,14 @@
 import { BackwardAssembler, type Target } from './assembler.ts';
 import { DATA_ARCH, DATA_ARGS, DATA_NR, JMP_JEQ_K, JMP_JGE_K, JMP_JGT_K, RET_KILL_PROCESS } from './bpf.ts';
 import { type Comparison, decide, type Decision, type Range } from './decisions.ts';
+import { filterFlags } from './flags.ts';
+import { hasNotified, refuseUnanswerable, requireListener, unusedListener } from './listener.ts';
 import { returnValue, type SeccompContext, selectArches, selectRules } from './select.ts';
 import { AUDIT_ARCH_I386, AUDIT_ARCH_X86_64, X32_BIT } from './syscalls.ts';
-import type { SeccompFlag, SeccompOperator, SeccompProfile, SeccompProgram } from './types.ts';
+import { unknownNames } from './unknown-names.ts';
+import type { SeccompOperator, SeccompProfile, SeccompProgram } from './types.ts';
 
 export type { SeccompContext } from './select.ts';
-
-/** Linux 4.17: do not switch speculative store bypass off for this process; the default of runc, and so of Docker. */
-const FLAG_SPEC_ALLOW: SeccompFlag = 'SECCOMP_FILTER_FLAG_SPEC_ALLOW';
-
-/** The container's first process has one thread when the filter is loaded, so TSYNC has nothing to do. */
-const FLAG_BITS: Readonly<Record<SeccompFlag, bigint>> = {
-  SECCOMP_FILTER_FLAG_TSYNC: 0n,
-  SECCOMP_FILTER_FLAG_LOG: 1n << 1n,
-  SECCOMP_FILTER_FLAG_SPEC_ALLOW: 1n << 2n,
-  SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: 1n << 5n,
-};
 
 const low = (value: bigint): number => Number(value & 0xffff_ffffn);
 const high = (value: bigint): number => Number(value >> 32n);
@@ -116,7 +108,8 @@ const compiled = new WeakMap<SeccompProfile, Map<string, SeccompProgram>>();
 const MAX_CACHED = 64;
 
 /**
- * Compiles the rules that hold in `context`. Throws EngineError InvalidParameter if the result would be over 4096 instructions.
+ * Compiles the rules that hold in `context`. Throws EngineError InvalidParameter if the result would be over 4096
+ * instructions, or for what a listener or this kernel cannot do.
  * Calls from an ABI that the profile does not name kill the process. The same profile object and context give the same program.
  */
 export function compileSeccomp(profile: SeccompProfile, context: SeccompContext): SeccompProgram {
@@ -134,12 +127,15 @@ export function compileSeccomp(profile: SeccompProfile, context: SeccompContext)
 
 function compile(profile: SeccompProfile, context: SeccompContext): SeccompProgram {
   const rules = selectRules(profile, context);
+  refuseUnanswerable(profile, rules);
   const arches = selectArches(profile, context);
   const asm = new BackwardAssembler();
-  const warnings = new Set<string>();
+  const warnings = new Set([...(profile.warnings ?? []), ...unknownNames(rules)]);
+  let notifies = false;
   const rangesOf = (arch: (typeof arches)[number], first: number): readonly Range[] => {
     const decisions = decide(profile, rules, arch, first);
     for (const warning of decisions.warnings) warnings.add(warning);
+    notifies ||= hasNotified(decisions.ranges);
     return decisions.ranges;
   };
 
@@ -156,7 +152,12 @@ function compile(profile: SeccompProfile, context: SeccompContext): SeccompProgr
   const native = asm.load(DATA_NR, asm.jump(JMP_JGE_K, X32_BIT, x32Tree, x64Tree));
   const filter = asm.finish(asm.load(DATA_ARCH, asm.jump(JMP_JEQ_K, AUDIT_ARCH_X86_64, native, foreign)));
 
-  let flags = 0n;
-  for (const flag of profile.flags ?? [FLAG_SPEC_ALLOW]) flags |= FLAG_BITS[flag];
-  return { filter, flags, instructions: filter.byteLength / 8, warnings: [...warnings] };
+  const flags = filterFlags(profile, notifies, context);
+  return {
+    filter,
+    flags: flags.bits,
+    instructions: filter.byteLength / 8,
+    listener: notifies ? requireListener(profile) : null,
+    warnings: [...warnings, ...flags.warnings, ...unusedListener(profile, notifies)],
+  };
 }

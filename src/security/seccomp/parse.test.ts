@@ -85,7 +85,31 @@ describe('parseProfile', () => {
       rule({ args: [{ index: 0, value: 1.5, op: 'SCMP_CMP_EQ' }] }),
       /args\[0\]\.value: must be an integer/,
     ],
-    ['an errno that is none', rule({ errnoRet: 70000 }), /syscalls\[0\]\.errnoRet: must be an integer from 0 to 4095/],
+    [
+      'an errno that is none',
+      rule({ action: 'SCMP_ACT_ERRNO', errnoRet: 70000 }),
+      /syscalls\[0\]\.errnoRet: must be an integer from 0 to 4095/,
+    ],
+    [
+      'an errno for an action that returns none',
+      rule({ errnoRet: 1 }),
+      /syscalls\[0\]\.errnoRet: SCMP_ACT_ALLOW returns no/,
+    ],
+    [
+      'a default errno likewise',
+      { defaultAction: 'SCMP_ACT_KILL', defaultErrnoRet: 1 },
+      /profile: defaultErrnoRet: SCMP_ACT_KILL returns no errno/,
+    ],
+    [
+      'a listener without an absolute path',
+      { ...rule({}), listenerPath: 'agent.sock' },
+      /listenerPath: must be the absolute path of a unix socket/,
+    ],
+    [
+      'a path that no socket can have',
+      { ...rule({}), listenerPath: `/${'x'.repeat(107)}` },
+      /listenerPath: is longer than 107 bytes/,
+    ],
     ['name and names', rule({ name: 'write' }), /both 'name' and 'names' are specified/],
     ['a rule for nothing', rule({ names: [] }), /no 'names'/],
     ['an empty name', rule({ names: ['read', ''] }), /names\[1\]: must not be empty/],
@@ -132,10 +156,22 @@ describe('parseProfile', () => {
     assert.throws(() => parseProfile('{"defaultAction": '), /invalid seccomp profile: not JSON: /);
   });
 
-  it('refuses a listener, which it does not offer', () => {
-    assert.throws(
-      () => parse(rule({ action: 'SCMP_ACT_NOTIFY' })),
-      (error: unknown) => error instanceof EngineError && error.kind === 'NotImplemented',
-    );
+  it('reads who is the listener', () => {
+    const profile = parse({
+      ...rule({ action: 'SCMP_ACT_NOTIFY' }),
+      listenerPath: '/run/agent.sock',
+      listenerMetadata: 'a\n"b"',
+    });
+    assert.deepEqual(profile.listener, { path: '/run/agent.sock', metadata: 'a\n"b"' });
+    assert.equal(parse({ ...rule({}), listenerPath: '', listenerMetadata: null }).listener, undefined);
+  });
+
+  it('names the fields that have no effect, misspelt ones and those of other tools', () => {
+    const { warnings } = parse({ ...rule({ errno: 'EPERM', comment: 'why' }), listenerMetadata: 'x', syscall: [] });
+    assert.deepEqual(warnings, [
+      'seccomp profile: fields that have no effect: syscall, syscalls[].errno',
+      'seccomp profile: listenerMetadata has no effect without listenerPath',
+    ]);
+    assert.deepEqual(parse(rule({})).warnings, []);
   });
 });

@@ -7,6 +7,7 @@ import {
   type SeccompArg,
   type SeccompCondition,
   type SeccompFlag,
+  type SeccompListener,
   type SeccompOperator,
   type SeccompProfile,
   type SeccompRule,
@@ -20,8 +21,11 @@ const ACTIONS: readonly SeccompAction[] = [
   'SCMP_ACT_ERRNO',
   'SCMP_ACT_TRACE',
   'SCMP_ACT_LOG',
+  'SCMP_ACT_NOTIFY',
   'SCMP_ACT_ALLOW',
 ];
+/** The other actions have no number to return. */
+const WITH_ERRNO: readonly SeccompAction[] = ['SCMP_ACT_ERRNO', 'SCMP_ACT_TRACE'];
 const OPERATORS: readonly SeccompOperator[] = [
   'SCMP_CMP_NE',
   'SCMP_CMP_LT',
@@ -102,25 +106,17 @@ function integerOf(value: Json | undefined, where: string, max: bigint): bigint 
   return value;
 }
 
-function actionOf(value: Json | undefined, where: string): SeccompAction {
-  if (value === 'SCMP_ACT_NOTIFY') {
-    throw new EngineError(
-      'NotImplemented',
-      `seccomp profile: ${where}: SCMP_ACT_NOTIFY needs a listener, which isle does not offer`,
-      {
-        hint: 'use SCMP_ACT_ERRNO, SCMP_ACT_LOG or SCMP_ACT_ALLOW for these calls',
-      },
-    );
-  }
-  return wordOf(ACTIONS, 'seccomp action')(value, where);
-}
-
+const actionOf = wordOf(ACTIONS, 'seccomp action');
 const archOf = wordOf(ARCHES, 'seccomp architecture');
 
-function errnoOf(from: JsonObject, key: string, where: string): number | undefined {
+/** The spec (config-linux.md): "When the action doesn't support an errno, the runtime MUST print and error and fail." */
+function errnoOf(from: JsonObject, key: string, where: string, action: SeccompAction): number | undefined {
   const value = from[key];
   if (value === undefined || value === null) return undefined;
-  return Number(integerOf(value, at(where, key), BigInt(ERRNO_MAX)));
+  const errno = Number(integerOf(value, at(where, key), BigInt(ERRNO_MAX)));
+  if (!WITH_ERRNO.includes(action))
+    fail(at(where, key), `${action} returns no errno; only ${WITH_ERRNO.join(' and ')} do`);
+  return errno;
 }
 
 function argOf(value: Json, where: string): SeccompArg {
@@ -164,10 +160,11 @@ function ruleOf(value: Json, where: string): SeccompRule {
     fail(where, "no 'names': a rule must say which system calls it is for");
   const empty = names.indexOf('');
   if (empty !== -1) fail(`${at(where, 'names')}[${empty}]`, 'must not be empty');
+  const action = actionOf(from['action'], at(where, 'action'));
   return {
     names: single === undefined ? names : [single],
-    action: actionOf(from['action'], at(where, 'action')),
-    errnoRet: errnoOf(from, 'errnoRet', where),
+    action,
+    errnoRet: errnoOf(from, 'errnoRet', where, action),
     args: listOf(from, 'args', where, argOf),
     includes: conditionOf(from, 'includes', where),
     excludes: conditionOf(from, 'excludes', where),
@@ -185,9 +182,48 @@ function decode(text: string): Json {
   }
 }
 
+/** sun_path of struct sockaddr_un, without its NUL. */
+const SOCKET_PATH_MAX = 107;
+
+function listenerOf(from: JsonObject): SeccompListener | undefined {
+  const path = stringOf(from['listenerPath'] ?? '', 'listenerPath');
+  const metadata = stringOf(from['listenerMetadata'] ?? '', 'listenerMetadata');
+  if (path === '') return undefined;
+  if (!path.startsWith('/') || path.includes('\0')) fail('listenerPath', 'must be the absolute path of a unix socket');
+  if (Buffer.byteLength(path) > SOCKET_PATH_MAX) {
+    fail('listenerPath', `is longer than ${SOCKET_PATH_MAX} bytes, the kernel's limit for a unix socket`);
+  }
+  return { path, metadata };
+}
+
+const FIELDS = 'defaultAction defaultErrnoRet archMap architectures flags listenerPath listenerMetadata syscalls'.split(
+  ' ',
+);
+const RULE_FIELDS = 'name names action errnoRet args comment includes excludes'.split(' ');
+
+/** Docker passes them over without a word; a misspelt one would leave open what it was to close. */
+function unknownFields(from: JsonObject): string[] {
+  const rules = Array.isArray(from['syscalls']) ? from['syscalls'] : [];
+  const inRules = rules.flatMap((rule) => Object.keys(objectOf(rule, 'syscalls')));
+  const names = [
+    ...Object.keys(from).filter((name) => !FIELDS.includes(name)),
+    ...inRules.filter((name) => !RULE_FIELDS.includes(name)).map((name) => `syscalls[].${name}`),
+  ];
+  const shownNames = [...new Set(names)].slice(0, 20);
+  return names.length === 0 ? [] : [`seccomp profile: fields that have no effect: ${shownNames.join(', ')}`];
+}
+
+function warningsOf(from: JsonObject, listener: SeccompListener | undefined): string[] {
+  const isLost = listener === undefined && Boolean(from['listenerMetadata']);
+  return [
+    ...unknownFields(from),
+    ...(isLost ? ['seccomp profile: listenerMetadata has no effect without listenerPath'] : []),
+  ];
+}
+
 /**
  * Parses the JSON text of a profile in Docker's or the OCI form.
- * Throws EngineError InvalidParameter that names the field; NotImplemented for SCMP_ACT_NOTIFY.
+ * Throws EngineError InvalidParameter that names the field.
  */
 export function parseProfile(text: string): SeccompProfile {
   const from = objectOf(decode(text), '');
@@ -205,12 +241,16 @@ export function parseProfile(text: string): SeccompProfile {
       "both 'architectures' and 'archMap' are specified in the seccomp profile, use either 'architectures' or 'archMap'",
     );
   }
+  const defaultAction = actionOf(from['defaultAction'], 'defaultAction');
+  const listener = listenerOf(from);
   return {
-    defaultAction: actionOf(from['defaultAction'], 'defaultAction'),
-    defaultErrnoRet: errnoOf(from, 'defaultErrnoRet', ''),
+    defaultAction,
+    defaultErrnoRet: errnoOf(from, 'defaultErrnoRet', '', defaultAction),
     archMap: archMap?.length ? archMap : undefined,
     architectures: architectures?.length ? architectures : undefined,
     flags: listOf(from, 'flags', '', wordOf(FLAGS, 'seccomp filter flag')),
+    listener,
     syscalls: listOf(from, 'syscalls', '', ruleOf) ?? [],
+    warnings: warningsOf(from, listener),
   };
 }

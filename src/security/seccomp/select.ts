@@ -1,5 +1,14 @@
 /** Which rules of a profile hold for one container, and what their actions are in the kernel's terms. */
-import { RET_ALLOW, RET_ERRNO, RET_KILL_PROCESS, RET_KILL_THREAD, RET_LOG, RET_TRACE, RET_TRAP } from './bpf.ts';
+import {
+  RET_ALLOW,
+  RET_ERRNO,
+  RET_KILL_PROCESS,
+  RET_KILL_THREAD,
+  RET_LOG,
+  RET_TRACE,
+  RET_TRAP,
+  RET_USER_NOTIF,
+} from './bpf.ts';
 import { SYSCALLS, type KnownArch } from './syscalls.ts';
 import {
   ARCH_NAMES,
@@ -31,6 +40,7 @@ const RETURNS: Readonly<Record<SeccompAction, number>> = {
   SCMP_ACT_ERRNO: RET_ERRNO,
   SCMP_ACT_TRACE: RET_TRACE,
   SCMP_ACT_LOG: RET_LOG,
+  SCMP_ACT_NOTIFY: RET_USER_NOTIF,
   SCMP_ACT_ALLOW: RET_ALLOW,
 };
 
@@ -40,7 +50,7 @@ export function returnValue(action: SeccompAction, errnoRet: number | undefined)
   return (RETURNS[action] | (carriesData ? (errnoRet ?? EPERM) : 0)) >>> 0;
 }
 
-function kernelAtLeast(kernel: readonly [number, number], minimum: readonly [number, number]): boolean {
+export function kernelAtLeast(kernel: readonly [number, number], minimum: readonly [number, number]): boolean {
   return kernel[0] > minimum[0] || (kernel[0] === minimum[0] && kernel[1] >= minimum[1]);
 }
 

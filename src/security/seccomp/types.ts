@@ -7,6 +7,7 @@ export type SeccompAction =
   | 'SCMP_ACT_ERRNO'
   | 'SCMP_ACT_TRACE'
   | 'SCMP_ACT_LOG'
+  | 'SCMP_ACT_NOTIFY'
   | 'SCMP_ACT_ALLOW';
 
 export type SeccompOperator =
@@ -40,6 +41,9 @@ export const ARCH_NAMES = {
   SCMP_ARCH_LOONGARCH64: 'loong64',
   SCMP_ARCH_S390: 's390',
   SCMP_ARCH_S390X: 's390x',
+  SCMP_ARCH_M68K: 'm68k',
+  SCMP_ARCH_SH: 'sh',
+  SCMP_ARCH_SHEB: 'sheb',
 } as const;
 
 export type SeccompArch = keyof typeof ARCH_NAMES;
@@ -88,7 +92,19 @@ export interface SeccompProfile {
   readonly architectures?: readonly SeccompArch[] | undefined;
   /** undefined: the default, SECCOMP_FILTER_FLAG_SPEC_ALLOW */
   readonly flags?: readonly SeccompFlag[] | undefined;
+  /** Who decides on the calls with SCMP_ACT_NOTIFY. */
+  readonly listener?: SeccompListener | undefined;
   readonly syscalls: readonly SeccompRule[];
+  /** What of the text has no effect, in words for the user. */
+  readonly warnings?: readonly string[] | undefined;
+}
+
+/** linux.seccomp.listenerPath and listenerMetadata of the OCI runtime spec. */
+export interface SeccompListener {
+  /** Unix stream socket of the host, which is sent the filter's descriptor. */
+  readonly path: string;
+  /** Handed on to it; '' for none. */
+  readonly metadata: string;
 }
 
 /** A filter ready for seccomp(SECCOMP_SET_MODE_FILTER). */
@@ -98,6 +114,8 @@ export interface SeccompProgram {
   /** SECCOMP_FILTER_FLAG_* bits */
   readonly flags: bigint;
   readonly instructions: number;
+  /** null: no call of it is decided by a listener */
+  readonly listener: SeccompListener | null;
   /** What of the profile has no effect on this machine, in words for the user. */
   readonly warnings: readonly string[];
 }
