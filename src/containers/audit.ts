@@ -37,7 +37,8 @@ function seccompOf(caps: readonly string[], { hostConfig }: ContainerRecord): Au
   if (seccomp === 'default') return { kind: 'default' };
   // What the same container would have without a profile of its own; `unconfined` cannot come back from that.
   const byDefault = seccompFor(caps, {}) ?? program;
-  return { kind: 'custom', filter: program.filter, byDefault: byDefault.filter };
+  const listener = program.listener?.path ?? null;
+  return { kind: 'custom', filter: program.filter, byDefault: byDefault.filter, listener };
 }
 
 /** One that is not known (any more) can start nothing. */

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Fact } from '../api/types/explain.ts';
 import type { Linux } from '../oci/runtime-spec.ts';
+import { filterOps } from '../runtime/plan/seccomp.ts';
+import { compileSeccomp } from '../security/seccomp/index.ts';
 import { explainContainer } from './container.ts';
 import { CONTAINER, RUNNING } from './testdata/running.ts';
 import type { ContainerExplainInput, KernelText } from './types.ts';
@@ -102,6 +104,21 @@ describe('explaining other kinds of containers', () => {
     );
     assert.deepEqual(summary(facts), [['seccomp mode', 'off', 'off', true]]);
     assert.match(facts[0]?.why ?? '', /can be an escape/);
+  });
+
+  it('says which calls a listener decides', () => {
+    const syscalls = [{ names: ['mkdir', 'chmod'], action: 'SCMP_ACT_NOTIFY' }] as const;
+    const listener = { path: '/run/agent.sock', metadata: '' };
+    const program = compileSeccomp(
+      { defaultAction: 'SCMP_ACT_ALLOW', listener, syscalls },
+      { caps: [], arch: 'x86_64', kernel: [6, 18] },
+    );
+    const state = { ociVersion: '1.2.0', id: 'c', status: 'creating', bundle: '/' } as const;
+    const plan = { ops: filterOps(program, state) };
+    const { facts } = layer({ ...CONTAINER, plan }, 'seccomp');
+    const told = summary(facts).find(([what]) => what === 'calls that a listener decides');
+    assert.equal(told?.[1], 'mkdir, chmod: /run/agent.sock');
+    assert.deepEqual(facts.find(({ what }) => what === 'notable calls refused')?.asked, 'none');
   });
 
   it('expects no capability to work for a user other than root, and all devices for a privileged container', () => {

@@ -1,7 +1,7 @@
 import { getSystemErrorMap } from 'node:util';
 import { EngineError } from '../errors.ts';
 import { describeOp } from './plan/describe.ts';
-import type { Plan, PlanOp } from './plan/table.ts';
+import type { OpName, Plan, PlanOp } from './plan/table.ts';
 
 const ERRNO_NAMES: ReadonlyMap<number, readonly [name: string, message: string]> = new Map(
   [...getSystemErrorMap()].map(([code, entry]) => [-code, entry]),
@@ -64,6 +64,11 @@ function messageOf(op: PlanOp | undefined, path: string, failure: PlanFailure): 
   return `cannot ${describeOp(op)}: ${reason}${detail}`;
 }
 
+const HINTS: Partial<Record<OpName, string>> = {
+  seccompListener:
+    'listenerPath of the seccomp profile names the socket: the process that is to decide has to listen there',
+};
+
 /** An operation of a plan failed in islet; nothing of the plan is left. `code` is the errno's name. */
 export class PlanError extends EngineError {
   /** Group of the operation ("mounts", "network"), '' when the plan failed as a whole. */
@@ -82,7 +87,7 @@ export class PlanError extends EngineError {
     const path = op === undefined ? '' : objectOf(op);
     const errno = errnoName(failure.errno);
     const profile = missingProfile(op, failure.errno);
-    const hint = profile === null ? undefined : LOAD_PROFILE;
+    const hint = profile === null ? op && HINTS[op.op] : LOAD_PROFILE;
     super('System', messageOf(op, path, failure), { code: errno, hint });
     this.name = 'PlanError';
     this.step = op?.step ?? '';

@@ -13,7 +13,7 @@ interface ProcessState {
   fds: string[];
   pid: number;
   metadata?: string;
-  state: State;
+  state: State & { ociVersion: string };
 }
 
 const METADATA = 'MKNOD=/dev/null\n"quoted" "pid":1234567890123';

@@ -14,6 +14,9 @@ import { ANSWER, encodeFrame, type Frame, FrameDecoder, REQUEST } from '../../sr
 import { MOUNT_ATTR } from '../../src/runtime/plan/constants.ts';
 import { op } from '../../src/runtime/plan/op.ts';
 import { MONITOR_FLAGS, type PlanOp } from '../../src/runtime/plan/table.ts';
+import { filterOps } from '../../src/runtime/plan/seccomp.ts';
+import { compileSeccomp } from '../../src/security/seccomp/index.ts';
+import { startSeccompAgent } from '../fixtures/seccomp-agent.ts';
 import { buildSanitized, collect, ISLET_ASAN, IsletBox, payloads } from '../fixtures/islet-box.ts';
 
 const OUTPUT = { stdout: true, stderr: true, events: false, raw: false };
@@ -75,6 +78,44 @@ it('opens a terminal, resizes it and hangs it up', async () => {
   client.stdin.write('\n');
   assert.match((await collect(client)).toString(), /30 40\r\n$/);
   assert.equal((await container.end()).exitCode, 0);
+});
+
+it('hands a seccomp listener over, or says why it cannot', async () => {
+  await using box = await IsletBox.open(ISLET_ASAN);
+  await using agent = await startSeccompAgent(box.directory);
+  const context = { caps: [], arch: 'x86_64', kernel: [6, 18] } as const;
+  const filterOf = (
+    name: string,
+    action: 'SCMP_ACT_NOTIFY' | 'SCMP_ACT_ERRNO' | 'SCMP_ACT_KILL_PROCESS',
+    path: string,
+  ) => {
+    const syscalls = [
+      { names: ['mkdir'], action: 'SCMP_ACT_NOTIFY' },
+      { names: [name], action },
+    ] as const;
+    const program = compileSeccomp(
+      { defaultAction: 'SCMP_ACT_ALLOW', listener: { path, metadata: '' }, syscalls },
+      context,
+    );
+    return filterOps(program, { ociVersion: '1.2.0', id: 'c', status: 'creating', bundle: '/' });
+  };
+  const refused = filterOf('chmod', 'SCMP_ACT_NOTIFY', agent.socket);
+  const { stderr } = await box.run({ argv: ['mkdir', '/tmp/refuse'], late: refused });
+  assert.match(stderr, /Wrong medium type/);
+  assert.match(
+    agent.states()[0] ?? '',
+    /^1 \{"ociVersion":"1\.2\.0","fds":\["seccompFd"\],"pid":\d+,"state":\{.*\}\}$/,
+  );
+
+  const failing: [PlanOp[], string][] = [
+    [filterOf('chmod', 'SCMP_ACT_NOTIFY', join(box.directory, 'nobody')), 'ENOENT'],
+    [filterOf('chmod', 'SCMP_ACT_NOTIFY', box.directory), 'ECONNREFUSED'],
+    [filterOf('chmod', 'SCMP_ACT_NOTIFY', `/${'x'.repeat(200)}`), 'ENAMETOOLONG'],
+    [filterOf('write', 'SCMP_ACT_ERRNO', agent.socket), 'EPERM'],
+    [filterOf('write', 'SCMP_ACT_KILL_PROCESS', agent.socket), 'ECHILD'],
+    [refused.slice(1), 'EINVAL'],
+  ];
+  for (const [late, errno] of failing) await assert.rejects(box.start({ argv: ['true'], late }), { errno });
 });
 
 it('does and undoes what plans say', async () => {

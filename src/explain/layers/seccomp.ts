@@ -17,6 +17,8 @@ export interface Judgement {
   readonly total: number;
   readonly allowed: number;
   readonly refused: readonly string[];
+  /** A listener outside of the container decides. */
+  readonly notified: readonly string[];
   readonly instructions: number;
 }
 
@@ -24,13 +26,15 @@ export interface Judgement {
 export function judgeFilter(filter: Uint8Array): Judgement {
   const loaded = loadFilter(filter);
   const table = SYSCALLS.SCMP_ARCH_X86_64;
-  const refused = [...table].filter(
-    ([, nr]) => !['allow', 'log', 'trace'].includes(loaded.run({ nr, arch: AUDIT_ARCH_X86_64 }).action),
-  );
+  const answers = [...table].map(([name, nr]) => [name, loaded.run({ nr, arch: AUDIT_ARCH_X86_64 }).action] as const);
+  const namesWith = (test: (action: string) => boolean) =>
+    answers.filter(([, action]) => test(action)).map(([name]) => name);
+  const passes = ['allow', 'log', 'trace'];
   return {
     total: table.size,
-    allowed: table.size - refused.length,
-    refused: refused.map(([name]) => name),
+    allowed: namesWith((action) => passes.includes(action)).length,
+    refused: namesWith((action) => !passes.includes(action) && action !== 'user-notify'),
+    notified: namesWith((action) => action === 'user-notify'),
     instructions: loaded.instructions.length,
   };
 }
@@ -100,6 +104,20 @@ function policyFacts(filter: Uint8Array, isRunning: boolean): Fact[] {
   ];
 }
 
+function listenerFacts(plan: Plan, filter: Uint8Array): Fact[] {
+  const listener = plan.ops.find((candidate) => candidate.op === 'seccompListener');
+  if (listener?.op !== 'seccompListener') return [];
+  const { notified } = judgeFilter(filter);
+  return [
+    fact(
+      'calls that a listener decides',
+      `${notified.length === 0 ? 'some, by their arguments' : listed(notified)}: ${listener.args.path}`,
+      null,
+      'The process behind this socket is asked at each of them and answers for the kernel. Where it lets a call go on, arguments in memory may have changed since it looked.',
+    ),
+  ];
+}
+
 export function seccompLayer(input: LayerInput): ExplainLayer {
   const filter = filterOf(input);
   return {
@@ -109,7 +127,9 @@ export function seccompLayer(input: LayerInput): ExplainLayer {
       "System calls are the only way from a program into the kernel. A policy names those that a container may use; isle compiles it to the kernel's filter language.",
     facts: [
       modeFact(input, filter !== null),
-      ...(filter === null ? [] : [countFact(input), ...policyFacts(filter, input.kernel !== null)]),
+      ...(filter === null
+        ? []
+        : [countFact(input), ...policyFacts(filter, input.kernel !== null), ...listenerFacts(input.plan, filter)]),
     ],
   };
 }

@@ -1,14 +1,32 @@
 /** The filters between a container and the kernel: seccomp, AppArmor and SELinux, hidden kernel files. */
 import { APPARMOR_UNCONFINED } from '../apparmor/profile.ts';
-import { compareFilters, type Allowed } from './seccomp-difference.ts';
+import { compareFilters, notifiedCalls, type Allowed } from './seccomp-difference.ts';
 import { hasUserNamespace, isPrivileged, userOf } from './subject.ts';
 import type { AuditedSeccomp, Finding, Rule } from './types.ts';
 
 export const seccompFindings: Rule = (input) => {
   // `privileged` says that there is no filter.
   if (input.seccomp.kind === 'unconfined') return isPrivileged(input) ? [] : [unconfinedFinding()];
-  return input.seccomp.kind === 'custom' ? customFindings(input.seccomp) : [];
+  return input.seccomp.kind === 'custom' ? [...customFindings(input.seccomp), ...listenerFindings(input.seccomp)] : [];
 };
+
+function listenerFindings({ filter, listener }: Extract<AuditedSeccomp, { kind: 'custom' }>): Finding[] {
+  if (listener === null) return [];
+  const calls = listed(notifiedCalls(filter)) || 'some calls, by their arguments';
+  return [
+    {
+      id: 'seccomp-listener',
+      title: 'A process outside decides on system calls',
+      severity: 'medium',
+      what: `seccomp profile: ${listener} is asked about ${calls}`,
+      attack:
+        'Where the listener answers "go on" after a look at the arguments, another thread changes the memory that they point to before the kernel reads it: what was judged is not what is done. And the listener acts with its own rights on what the container tells it.',
+      fix: 'Let the listener do the call itself and answer with the result, never SECCOMP_USER_NOTIF_FLAG_CONTINUE for what it refuses otherwise; give it few rights.',
+      reference: 'seccomp_unotify(2)',
+      origin: 'asked',
+    },
+  ];
+}
 
 function unconfinedFinding(): Finding {
   return {

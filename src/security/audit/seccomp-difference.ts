@@ -70,3 +70,12 @@ export function compareFilters(filter: Uint8Array, reference: Uint8Array): Allow
   const dangerous = names.filter((name) => rank(name) >= 0).sort((a, b) => rank(a) - rank(b));
   return { dangerous, others: names.filter((name) => rank(name) < 0) };
 }
+
+/** The calls that a filter leaves to its listener, asked as above. */
+export function notifiedCalls(filter: Uint8Array): string[] {
+  const loaded = loadFilter(filter);
+  const names = TABLES.flatMap(([table, arch]) =>
+    [...SYSCALLS[table]].filter(([, nr]) => loaded.run({ nr, arch }).action === 'user-notify').map(([name]) => name),
+  );
+  return [...new Set(names)];
+}

@@ -17,7 +17,7 @@ const allowing = (...names: string[]): SeccompProfile => ({
 const filterOf = (profile: SeccompProfile): Uint8Array => compileSeccomp(profile, context).filter;
 
 function found(profile: SeccompProfile): Finding | undefined {
-  const seccomp = { kind: 'custom', filter: filterOf(profile), byDefault } as const;
+  const seccomp = { kind: 'custom', filter: filterOf(profile), byDefault, listener: null } as const;
   return audit(plain({ seccomp })).find(({ id }) => id === 'seccomp-custom-wider');
 }
 
@@ -47,6 +47,30 @@ describe('a custom seccomp profile', () => {
   it('names only the worst of a profile that allows everything', () => {
     const finding = found({ defaultAction: 'SCMP_ACT_ALLOW', syscalls: [] });
     assert.match(finding?.what ?? '', /unshare, .* and \d+ more$/);
+  });
+});
+
+describe('a listener', () => {
+  const listening = (rule: object) => {
+    const profile = {
+      ...DEFAULT_PROFILE,
+      listener: { path: '/run/agent.sock', metadata: '' },
+      syscalls: [{ action: 'SCMP_ACT_NOTIFY', ...rule }, ...DEFAULT_PROFILE.syscalls],
+    } as SeccompProfile;
+    const { filter, listener } = compileSeccomp(profile, context);
+    const findings = audit(plain({ seccomp: { kind: 'custom', filter, byDefault, listener: listener?.path ?? null } }));
+    return findings.filter(({ id }) => id.startsWith('seccomp-')).map(({ id, what }) => `${id}: ${what}`);
+  };
+
+  it('is told of with the calls that it decides', () => {
+    const asked = 'seccomp-listener: seccomp profile: /run/agent.sock is asked about';
+    assert.deepEqual(listening({ names: ['mount', 'umount2'] }), [`${asked} mount, umount2`]);
+    const args = [{ index: 3, op: 'SCMP_CMP_EQ', value: 7n, valueTwo: 0n }];
+    assert.deepEqual(listening({ names: ['mount'], args }), [`${asked} some calls, by their arguments`]);
+  });
+
+  it('is nothing to tell where no call is left to it', () => {
+    assert.deepEqual(listening({ names: ['mount'], excludes: { caps: ['CAP_CHOWN'] } }), []);
   });
 });
 

@@ -92,8 +92,16 @@ export interface AuditedDeviceRule {
 
 export type AuditedSeccomp =
   | { readonly kind: 'default' | 'unconfined' }
-  /** Both filters' bytes: the custom one, and what the default profile gives for the same capabilities. */
-  | { readonly kind: 'custom'; readonly filter: Uint8Array; readonly byDefault: Uint8Array };
+  /**
+   * Both filters' bytes: the custom one, and what the default profile gives for the same capabilities. `listener` is the
+   * socket of the process that decides on some of the calls, null if there is none.
+   */
+  | {
+      readonly kind: 'custom';
+      readonly filter: Uint8Array;
+      readonly byDefault: Uint8Array;
+      readonly listener: string | null;
+    };
 
 export interface HostFacts {
   /** `uname -r` */
