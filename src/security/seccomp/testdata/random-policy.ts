@@ -64,8 +64,11 @@ export interface PolicyShape {
   readonly value: (next: Random) => bigint;
   /** Rules by a condition on capabilities, architecture or kernel. */
   readonly conditions: boolean;
-  /** All conditional rules of one call have one action, so that their order does not matter. */
-  readonly oneAction: boolean;
+  /**
+   * One rule for a call, with comparisons of several arguments at most, or several with one action that compare one argument
+   * for equality: libseccomp 2.5 mixes up what goes beyond that.
+   */
+  readonly plain: boolean;
   readonly profile: Partial<SeccompProfile>;
 }
 
@@ -93,21 +96,29 @@ export const ANY_POLICY: PolicyShape = {
   ],
   value: randomValue,
   conditions: true,
-  oneAction: false,
+  plain: false,
   profile: {
     listener: { path: '/run/agent.sock', metadata: '' },
     architectures: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86', 'SCMP_ARCH_X32'],
   },
 };
 
-function randomArgs(next: Random, shape: PolicyShape): SeccompArg[] | undefined {
-  if (next(2) === 0) return undefined;
-  return Array.from({ length: 1 + next(3) }, () => ({
-    index: next(4),
-    op: pick(next, OPERATORS),
-    value: shape.value(next),
-    valueTwo: shape.value(next),
-  }));
+function randomArg(next: Random, { value }: PolicyShape, index: number): SeccompArg {
+  return { index, op: pick(next, OPERATORS), value: value(next), valueTwo: value(next) };
+}
+
+type Args = readonly SeccompArg[] | undefined;
+
+/** The comparisons of all rules for one call. */
+function randomArgs(next: Random, shape: PolicyShape): Args[] {
+  const some = (index: () => number): SeccompArg[] =>
+    Array.from({ length: 1 + next(3) }, () => randomArg(next, shape, index()));
+  if (!shape.plain) return Array.from({ length: 1 + next(4) }, () => (next(2) === 0 ? undefined : some(() => next(4))));
+  if (next(3) === 0) return [undefined];
+  const first = next(4);
+  if (next(2) === 0) return some(() => first).map((arg) => [{ ...arg, op: 'SCMP_CMP_EQ' }]);
+  let index = first - 1;
+  return [some(() => (index = (index + 1) % 6))];
 }
 
 function randomCondition(next: Random): SeccompCondition {
@@ -134,11 +145,10 @@ export function randomPolicy(next: Random, shape: PolicyShape): SeccompProfile {
   const some = Array.from({ length: 1 + next(40) }, () => pick(next, shape.names));
   for (const name of new Set(some)) {
     const shared = action(next, shape.actions);
-    for (let more = 1 + next(4); more > 0; more--) {
-      const args = randomArgs(next, shape);
+    for (const args of randomArgs(next, shape)) {
       syscalls.push({
-        names: next(4) === 0 && !shape.oneAction ? [name, pick(next, shape.names)] : [name],
-        ...(shape.oneAction ? shared : action(next, shape.actions)),
+        names: next(4) === 0 && !shape.plain ? [name, pick(next, shape.names)] : [name],
+        ...(shape.plain ? shared : action(next, shape.actions)),
         args,
         includes: shape.conditions && next(6) === 0 ? randomCondition(next) : undefined,
         excludes: shape.conditions && next(6) === 0 ? randomCondition(next) : undefined,
