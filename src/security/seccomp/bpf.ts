@@ -5,6 +5,7 @@ export const JMP_JA = 0x05;
 export const JMP_JEQ_K = 0x15;
 export const JMP_JGT_K = 0x25;
 export const JMP_JGE_K = 0x35;
+export const JMP_JSET_K = 0x45;
 export const ALU_AND_K = 0x54;
 export const RET_K = 0x06;
 

@@ -1,11 +1,11 @@
 /**
- * Compiles a profile to classic BPF: a balanced search tree over call numbers for each ABI, about 8 jumps deep.
+ * Compiles a profile to classic BPF: a search tree over call numbers for each ABI, about 8 jumps deep.
  * The kernel runs the filter over every number once at load time to learn which calls it always allows (kernel/seccomp.c,
  * seccomp_cache_prepare, Linux 5.11), so a tree loads several times faster than a list, and the calls it allows without looking
  * at arguments are not filtered at all later.
  */
 import { BackwardAssembler, type Target } from './assembler.ts';
-import { DATA_ARCH, DATA_ARGS, DATA_NR, JMP_JEQ_K, JMP_JGE_K, JMP_JGT_K, RET_KILL_PROCESS } from './bpf.ts';
+import { DATA_ARCH, DATA_ARGS, DATA_NR, JMP_JEQ_K, JMP_JGE_K, JMP_JGT_K, RET_ALLOW, RET_KILL_PROCESS } from './bpf.ts';
 import { type Comparison, decide, type Decision, type Range } from './decisions.ts';
 import { filterFlags } from './flags.ts';
 import { hasNotified, refuseUnanswerable, requireListener, unusedListener } from './listener.ts';
@@ -80,12 +80,36 @@ function emitDecision(asm: BackwardAssembler, decision: Decision): Target {
   return next;
 }
 
+/**
+ * How near to the root of the tree a range belongs. The kernel does not run the filter at all for calls that it always allows;
+ * those that it has to look at each time, such as clone, should be found soon.
+ */
+function weightOf({ decision: { cases, otherwise } }: Range): number {
+  if (cases.length > 0) return 16;
+  return otherwise === RET_ALLOW ? 1 : 2;
+}
+
+/** Where [begin, end) is cut in two so that both parts weigh about the same; neither is empty. */
+function cut(ranges: readonly Range[], begin: number, end: number): number {
+  const weights = ranges.slice(begin, end).map(weightOf);
+  const whole = weights.reduce((sum, weight) => sum + weight, 0);
+  let best = 1;
+  let left = 0;
+  let smallest = Infinity;
+  for (const [index, weight] of weights.slice(0, -1).entries()) {
+    left += weight;
+    const difference = Math.abs(whole - 2 * left);
+    if (difference < smallest) [smallest, best] = [difference, index + 1];
+  }
+  return begin + best;
+}
+
 /** A search tree over ranges [begin, end), the parts of one ABI's number space. */
 function emitTree(asm: BackwardAssembler, ranges: readonly Range[], begin: number, end: number): Target {
   const first = ranges[begin];
   if (first === undefined || end - begin === 1)
     return emitDecision(asm, first?.decision ?? { cases: [], otherwise: RET_KILL_PROCESS });
-  const middle = (begin + end) >> 1;
+  const middle = cut(ranges, begin, end);
   const upper = emitTree(asm, ranges, middle, end);
   const lower = emitTree(asm, ranges, begin, middle);
   return asm.jump(JMP_JGE_K, ranges[middle]?.from ?? 0, upper, lower);

@@ -1,15 +1,23 @@
 /** Runs a seccomp filter as the kernel would, to prove what it decides. */
 import {
+  ALU_AND_K,
   DATA_ARCH,
   DATA_ARGS,
   DATA_BYTES,
   DATA_NR,
   type Instruction,
+  JMP_JA,
+  JMP_JEQ_K,
+  JMP_JGE_K,
+  JMP_JGT_K,
+  JMP_JSET_K,
+  LD_W_ABS,
   MEMORY_WORDS,
   RET_ACTION_MASK,
   RET_ALLOW,
   RET_DATA_MASK,
   RET_ERRNO,
+  RET_K,
   RET_KILL_PROCESS,
   RET_KILL_THREAD,
   RET_LOG,
@@ -46,6 +54,8 @@ export interface Verdict {
   readonly data: number;
   /** instructions executed */
   readonly steps: number;
+  /** Allowed by number and architecture alone: the kernel remembers that from the load on and does not run the filter (Linux 5.11). */
+  readonly unfiltered: boolean;
 }
 
 const ACTIONS: ReadonlyMap<number, VerdictAction> = new Map([
@@ -161,6 +171,21 @@ class Machine {
   }
 }
 
+/** What seccomp_is_const_allow (kernel/seccomp.c) can follow; anything else makes the kernel run the filter each time. */
+const REMEMBERED: ReadonlySet<number> = new Set([
+  RET_K,
+  JMP_JA,
+  JMP_JEQ_K,
+  JMP_JGT_K,
+  JMP_JGE_K,
+  JMP_JSET_K,
+  ALU_AND_K,
+]);
+
+function isRemembered({ code, k }: Instruction): boolean {
+  return REMEMBERED.has(code) || (code === LD_W_ABS && (k === DATA_NR || k === DATA_ARCH));
+}
+
 /** A filter that was checked once and can be asked many times. */
 export interface LoadedFilter {
   readonly instructions: readonly Instruction[];
@@ -176,15 +201,17 @@ export function loadFilter(filter: Uint8Array): LoadedFilter {
       const machine = new Machine(encodeData(data));
       let value: number | null = null;
       let steps = 0;
+      let unfiltered = true;
       while (value === null) {
         const instruction = instructions[machine.pc];
         // a valid filter only jumps forward, inside itself, and ends with a return
         if (instruction === undefined) throw new RangeError('the seccomp filter ran past its end');
         value = machine.step(instruction);
         steps += 1;
+        unfiltered &&= isRemembered(instruction);
       }
       const action = ACTIONS.get((value & RET_ACTION_MASK) >>> 0) ?? 'unknown';
-      return { value, action, data: value & RET_DATA_MASK, steps };
+      return { value, action, data: value & RET_DATA_MASK, steps, unfiltered: unfiltered && value === RET_ALLOW };
     },
   };
 }

@@ -131,12 +131,12 @@ describe('the isolation', () => {
     const directory = mkdtempSync(join(tmpdir(), 'isle-seccomp-'));
     try {
       const file = join(directory, 'profile.json');
-      writeFileSync(file, '{\n  "defaultAction": "SCMP_ACT_ERRNO"\n}\n');
+      writeFileSync(file, '{\n  "defaultAction": "SCMP_ACT_ERRNO",\n  "value": 18446744073709551615\n}\n');
       const options = ['no-new-privileges', 'systempaths=unconfined', `seccomp=${file}`, 'apparmor=unconfined'];
       const { HostConfig } = build([...options.flatMap((option) => ['--security-opt', option]), 'busybox']);
       assert.deepEqual(HostConfig?.SecurityOpt, [
         'no-new-privileges',
-        'seccomp={"defaultAction":"SCMP_ACT_ERRNO"}',
+        'seccomp={"defaultAction":"SCMP_ACT_ERRNO","value":18446744073709551615}',
         'apparmor=unconfined',
       ]);
       assert.deepEqual([HostConfig?.MaskedPaths, HostConfig?.ReadonlyPaths], [[], []]);

@@ -29,6 +29,17 @@ export function securityOptions(
   return { SecurityOpt: result, ...(unconfinedPaths ? { MaskedPaths: [], ReadonlyPaths: [] } : {}) };
 }
 
+type Reviver = (key: string, value: unknown, context: { source?: string }) => unknown;
+const exact = JSON as unknown as { parse(text: string, reviver: Reviver): unknown; rawJSON(text: string): unknown };
+
+/** On one line, each number digit by digit as it was: arguments of system calls have 64 bits, more than a double can tell. */
+function compactJson(text: string): string {
+  const value = exact.parse(text, (_key, given, { source }) =>
+    typeof given === 'number' && source !== undefined ? exact.rawJSON(source) : given,
+  );
+  return JSON.stringify(value);
+}
+
 function readProfile(path: string): string {
   let text: string;
   try {
@@ -40,7 +51,7 @@ function readProfile(path: string): string {
     });
   }
   try {
-    return JSON.stringify(JSON.parse(text));
+    return compactJson(text);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new CommandError(messages.seccompJson(path, reason), { exitCode: 125, cause: error });
