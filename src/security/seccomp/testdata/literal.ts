@@ -60,7 +60,7 @@ function holds(name: string, arch: KnownArch, arg: SeccompArg, args: readonly bi
       return seen > value;
     case 'SCMP_CMP_GE':
       return seen >= value;
-    case 'SCMP_CMP_MASKED_EQ':
+    default:
       return (seen & value) === (arg.valueTwo & value);
   }
 }
