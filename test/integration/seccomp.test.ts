@@ -1,5 +1,6 @@
 /** Profiles given with `--security-opt seccomp=`: what they decide, and who else may decide. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -10,6 +11,12 @@ import { eventually, type Finished } from '../harness/command.ts';
 import { startWorld, type World } from '../harness/world.ts';
 
 const NOTIFIED = [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_NOTIFY' }];
+
+interface Told {
+  id: string;
+  pid: number;
+  status: string;
+}
 
 describe('a seccomp profile of the user', () => {
   let world: World;
@@ -86,6 +93,40 @@ describe('a seccomp profile of the user', () => {
     assert.deepEqual([fds, metadata, status, same], [['seccompFd'], 'meta', 'creating', pid]);
     assert.match(String(id), /^[0-9a-f]{64}$/);
     assert.match(String(bundle), new RegExp(`/containers/${String(id)}$`));
+  });
+
+  it('leaves the same calls of further processes to the listener, which is told of each', async () => {
+    const { daemon, busybox } = world;
+    // setresuid is made between the filter and the program: there has to be somebody to ask by then.
+    for (const names of [['mkdir'], ['mkdir', 'setresuid', 'capset', 'execve']]) {
+      const own = await mkdtemp(join(directory, 'agent'));
+      await using agent = await startSeccompAgent(own);
+      const path = join(own, 'profile.json');
+      const syscalls = [{ names, action: 'SCMP_ACT_NOTIFY' }];
+      await writeFile(path, JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW', syscalls, listenerPath: agent.socket }));
+      const flags = ['--network', 'none', '--security-opt', `seccomp=${path}`];
+      const id = await daemon.ok(['run', '-d', ...flags, busybox, 'sleep', '100']);
+      const first = Number(await daemon.ok(['inspect', '-f', '{{.State.Pid}}', id]));
+      for (const user of ['0', '1000']) {
+        const script = 'mkdir /tmp/fake && echo told; cat /proc/self/status';
+        const seen = await daemon.ok(['exec', '-u', user, id, 'sh', '-c', script]);
+        assert.match(seen, /^told\n/);
+        assert.match(seen, /^Seccomp:\t2$/m);
+      }
+      const { code, stderr } = await daemon.docker(['exec', '-t', id, 'mkdir', '/tmp/refuse']);
+      assert.notEqual(code, 0, stderr);
+      await daemon.ok(['exec', '-d', id, 'sleep', '77']);
+      const states = agent.states().map((line) => JSON.parse(line.slice(2)) as { pid: number; state: Told });
+      assert.equal(states.length, 5);
+      assert.equal(readFileSync(`/proc/${states[4]?.pid}/cmdline`, 'utf8'), 'sleep\x0077\0');
+      const [created, ...executed] = states;
+      assert.deepEqual([created?.pid, created?.state.pid, created?.state.status], [first, first, 'creating']);
+      for (const { pid, state } of executed) {
+        assert.notEqual(pid, first);
+        assert.deepEqual([state.id, state.pid, state.status], [id, first, 'running']);
+      }
+      await daemon.ok(['rm', '-f', id]);
+    }
   });
 
   it('tells the listener once on a connection that is closed then, however much there is to tell', async () => {
