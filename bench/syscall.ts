@@ -7,8 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { kernelVersion } from '../src/platform/kernel-version.ts';
 import { DEFAULT_CAPABILITIES } from '../src/security/capabilities.ts';
-import { AUDIT_ARCH_X86_64, DEFAULT_PROFILE, loadFilter, type SeccompContext } from '../src/security/seccomp/index.ts';
-import { selectArches, selectRules } from '../src/security/seccomp/select.ts';
+import {
+  AUDIT_ARCH_X86_64,
+  DEFAULT_PROFILE,
+  loadFilter,
+  ociSeccomp,
+  type SeccompContext,
+} from '../src/security/seccomp/index.ts';
 import { AUDIT_ARCH_I386, SYSCALLS } from '../src/security/seccomp/syscalls.ts';
 import { run as build } from '../test/fixtures/process.ts';
 import { translate } from '../test/fixtures/libseccomp.ts';
@@ -35,21 +40,12 @@ async function compile(directory: string, name: string): Promise<string> {
   return program;
 }
 
-/** The default policy as linux.seccomp of a bundle. */
-function ociSeccomp(): object {
-  const syscalls = selectRules(DEFAULT_PROFILE, CONTEXT).map(({ names, action, errnoRet, args }) => ({
-    names,
-    action,
-    errnoRet,
-    args: args?.map(({ index, value, valueTwo, op }) => ({
-      index,
-      op,
-      value: Number(value),
-      valueTwo: Number(valueTwo),
-    })),
-  }));
-  const { defaultAction, defaultErrnoRet } = DEFAULT_PROFILE;
-  return { defaultAction, defaultErrnoRet, architectures: selectArches(DEFAULT_PROFILE, CONTEXT), syscalls };
+/** The default policy as linux.seccomp of a bundle; its values are small enough for any reader of JSON. */
+function policy(): unknown {
+  const text = JSON.stringify(ociSeccomp(DEFAULT_PROFILE, CONTEXT), (_key, value: unknown) =>
+    typeof value === 'bigint' ? Number(value) : value,
+  );
+  return JSON.parse(text);
 }
 
 /** The filters that runtimes have installed, read back from the kernel (PTRACE_SECCOMP_GET_FILTER). */
@@ -62,7 +58,7 @@ async function installedFilters(directory: string): Promise<Filter[]> {
   for (const runtime of RUNTIMES) {
     await using box = await Box.make(runtime);
     const id = await box.started((config) => {
-      config.linux['seccomp'] = ociSeccomp();
+      config.linux['seccomp'] = policy();
     });
     const { pid } = await box.reaches(id, 'running');
     const file = join(directory, `${runtime.name}.bpf`);

@@ -20,8 +20,9 @@
 /* The runtime has ended: whatever it was to send waits in the socket. */
 static int take_terminal(struct context *ctx, int listening) {
   int master = -1;
+  char byte;
   int connection = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-  if (connection >= 0) tty_receive(connection, &master);
+  if (connection >= 0) tty_receive(connection, &master, &byte);
   close_fd(&connection);
   if (master < 0) return fail(ctx, ENOTTY, "the runtime sent no terminal");
   fcntl(master, F_SETFL, O_NONBLOCK);

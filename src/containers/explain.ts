@@ -40,6 +40,7 @@ export async function explainOne(context: ContainersContext, container: Containe
             runtime: delegated.runtime.name,
             program: delegated.runtime.path,
             filter: seccomp?.filter ?? null,
+            listener: seccomp?.listener?.path ?? null,
           },
         }),
     kernel: await kernelFacts(context, container, { spec, plan }),

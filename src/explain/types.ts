@@ -67,6 +67,8 @@ export interface DelegationFacts {
   readonly program: string;
   /** What isle makes of the same seccomp policy; null: none */
   readonly filter: Uint8Array | null;
+  /** Socket of the process that decides on some calls; null: none */
+  readonly listener: string | null;
 }
 
 export interface ImageFacts {

@@ -104,14 +104,20 @@ function policyFacts(filter: Uint8Array, isRunning: boolean): Fact[] {
   ];
 }
 
-function listenerFacts(plan: Plan, filter: Uint8Array): Fact[] {
-  const listener = plan.ops.find((candidate) => candidate.op === 'seccompListener');
-  if (listener?.op !== 'seccompListener') return [];
+function listenerOf({ plan, delegated }: LayerInput): string | null {
+  if (delegated !== undefined) return delegated.listener;
+  const found = plan.ops.find((candidate) => candidate.op === 'seccompListener');
+  return found?.op === 'seccompListener' ? found.args.path : null;
+}
+
+function listenerFacts(input: LayerInput, filter: Uint8Array): Fact[] {
+  const path = listenerOf(input);
+  if (path === null) return [];
   const { notified } = judgeFilter(filter);
   return [
     fact(
       'calls that a listener decides',
-      `${notified.length === 0 ? 'some, by their arguments' : listed(notified)}: ${listener.args.path}`,
+      `${notified.length === 0 ? 'some, by their arguments' : listed(notified)}: ${path}`,
       null,
       'The process behind this socket is asked at each of them and answers for the kernel. Where it lets a call go on, arguments in memory may have changed since it looked.',
     ),
@@ -129,7 +135,7 @@ export function seccompLayer(input: LayerInput): ExplainLayer {
       modeFact(input, filter !== null),
       ...(filter === null
         ? []
-        : [countFact(input), ...policyFacts(filter, input.kernel !== null), ...listenerFacts(input.plan, filter)]),
+        : [countFact(input), ...policyFacts(filter, input.kernel !== null), ...listenerFacts(input, filter)]),
     ],
   };
 }

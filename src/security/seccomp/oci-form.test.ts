@@ -28,6 +28,14 @@ describe("the default policy in the spec's form", () => {
     assert.ok(!syscalls.some(({ names }) => names.includes('mount')));
   });
 
+  it('keeps the listener of a profile', () => {
+    const listener = { path: '/run/agent.sock', metadata: 'of mine' };
+    const { listenerPath, listenerMetadata } = ociSeccomp({ ...DEFAULT_PROFILE, listener }, CONTEXT);
+    assert.deepEqual([listenerPath, listenerMetadata], ['/run/agent.sock', 'of mine']);
+    const resolved = ociSeccomp({ ...DEFAULT_PROFILE, listener: { ...listener, metadata: '' } }, CONTEXT);
+    assert.deepEqual(parseProfile(written(resolved)).listener, { path: '/run/agent.sock', metadata: '' });
+  });
+
   it('keeps flags and errors of a profile', () => {
     const profile = parseProfile(
       '{"defaultAction":"SCMP_ACT_ALLOW","flags":["SECCOMP_FILTER_FLAG_LOG"],"syscalls":[{"names":["kill"],"action":"SCMP_ACT_ERRNO","errnoRet":95}]}',

@@ -15,6 +15,8 @@ export interface OciSeccomp {
   defaultErrnoRet?: number;
   architectures: readonly SeccompArch[];
   flags?: readonly SeccompFlag[];
+  listenerPath?: string;
+  listenerMetadata?: string;
   syscalls: OciSeccompRule[];
 }
 
@@ -29,12 +31,14 @@ function toRule({ names, action, errnoRet, args }: SeccompRule): OciSeccompRule 
 
 /** What `compileSeccomp` makes of the same two, for a runtime that compiles filters itself. */
 export function ociSeccomp(profile: SeccompProfile, context: SeccompContext): OciSeccomp {
-  const { defaultAction, defaultErrnoRet, flags } = profile;
+  const { defaultAction, defaultErrnoRet, flags, listener } = profile;
   return {
     defaultAction,
     ...(defaultErrnoRet === undefined ? {} : { defaultErrnoRet }),
     architectures: selectArches(profile, context),
     ...(flags === undefined ? {} : { flags }),
+    ...(listener === undefined ? {} : { listenerPath: listener.path }),
+    ...(listener === undefined || listener.metadata === '' ? {} : { listenerMetadata: listener.metadata }),
     syscalls: selectRules(profile, context).map(toRule),
   };
 }
