@@ -1,13 +1,4 @@
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, chownSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { closeSource } from '../archive/decompress.ts';
@@ -17,6 +8,7 @@ import { randomHex } from '../platform/random.ts';
 import { DiskRoom } from '../platform/disk-room.ts';
 import { orAborted } from './abort.ts';
 import { emptyDirectory } from './islet.ts';
+import { Spares } from './spares.ts';
 import { type UnpackedLayer, type UnpackRequest, unpackLayer } from './unpack.ts';
 
 export interface LayerRecord {
@@ -66,7 +58,7 @@ function notFound(what: string): EngineError {
  *
  *     layers/<24 hex digits>/{fs,diffid,size[,opaque]}   visible only when complete and verified
  *     containers/<id>/{upper,work,merged,layers}
- *     ingest/, trash/                                    half-made and half-removed; emptied by init
+ *     ingest/, trash/, spare/                            half-made, half-removed, for containers to come; emptied by init
  *
  * Layers do not depend on each other. One process owns a store; `init` must have been awaited before anything else.
  */
@@ -75,6 +67,7 @@ export class SnapshotStore {
   readonly #isletPath: string;
   readonly #room: DiskRoom;
   readonly #removeTree: (path: string) => Promise<void>;
+  readonly #spares: Spares;
   readonly #layers = new Map<string, IndexedLayer>();
   /** Containers by id with the keys of their layers, topmost first. */
   readonly #containers = new Map<string, string[]>();
@@ -82,6 +75,7 @@ export class SnapshotStore {
 
   constructor(options: SnapshotStoreOptions) {
     this.#root = options.root;
+    this.#spares = new Spares(join(options.root, 'spare'));
     this.#isletPath = options.isletPath;
     this.#room = options.room ?? new DiskRoom();
     this.#removeTree = options.removeTree ?? ((path) => this.#removeHere(path));
@@ -95,12 +89,14 @@ export class SnapshotStore {
       'containers',
       'ingest',
       'trash',
+      'spare',
       `layers/${EMPTY_LAYER}`,
       `layers/${EMPTY_LAYER}/fs`,
     ]) {
       await mkdir(this.#path(name), { recursive: true, mode: name.endsWith('/fs') ? 0o755 : 0o700 });
     }
-    for (const parent of ['ingest', 'trash']) {
+    this.#spares.forget();
+    for (const parent of ['ingest', 'trash', 'spare']) {
       for (const name of await readdir(this.#path(parent))) await this.#purge(this.#path(parent, name));
     }
     this.#layers.clear();
@@ -189,11 +185,10 @@ export class SnapshotStore {
     const mount = this.#overlay(containerId, keys);
     const top = statSync(this.#path('layers', keys[0] ?? EMPTY_LAYER, 'fs'));
     try {
-      mkdirSync(directory, { mode: 0o700 });
-      for (const name of ['upper', 'work', 'merged']) mkdirSync(join(directory, name), { mode: 0o755 });
+      this.#spares.take(directory);
       // The root directory that the container sees is the upper one.
       const { uid, gid } = ownerOnDisk(top);
-      chownSync(join(directory, 'upper'), uid, gid);
+      if (uid !== 0 || gid !== 0) chownSync(join(directory, 'upper'), uid, gid);
       chmodSync(join(directory, 'upper'), top.mode & 0o7777);
       writeFileSync(join(directory, 'layers'), `${keys.join('\n')}\n`);
     } catch (error) {
