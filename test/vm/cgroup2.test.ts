@@ -151,9 +151,26 @@ describe('on pure cgroup v2', () => {
     assert.deepEqual(cgroups(daemon.cgroupParent), []);
   });
 
+  const RATES = ['--device-read-bps', '/dev/vda:1mb', '--device-write-iops', '/dev/vda:50'];
   const KINDS: Record<string, string[]> = {
     plain: [],
-    limited: ['-m', '64m', '--cpus', '0.5', '--pids-limit', '64', '--cpu-shares', '512', '--cpuset-cpus', '0'],
+    limited: [
+      ...RATES,
+      '--memory-reservation',
+      '32m',
+      '--shm-size',
+      '8m',
+      '-m',
+      '64m',
+      '--cpus',
+      '0.5',
+      '--pids-limit',
+      '64',
+      '--cpu-shares',
+      '512',
+      '--cpuset-cpus',
+      '0',
+    ],
     strict: ['--read-only', '-u', '1000:1000', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'],
     privileged: ['--privileged'],
   };
@@ -169,6 +186,8 @@ describe('on pure cgroup v2', () => {
         [],
       );
       assert.ok(facts.filter((fact) => fact.holds === true).length > 35, 'most facts can be told');
+      const rates = facts.find(({ what }) => what.startsWith('rates of the disk'))?.enforced;
+      assert.equal(rates, name === 'limited' ? 'reads 1 MiB a second, writes 50 operations a second' : undefined);
       await daemon.ok(['rm', '-f', name]);
     });
   }
