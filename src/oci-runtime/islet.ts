@@ -2,10 +2,9 @@
 import { spawn, spawnSync, type StdioOptions } from 'node:child_process';
 import { unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { EngineError } from '../errors.ts';
 import { encodePlan } from '../runtime/encode.ts';
-import { ANSWER, decodeFailed, decodeStarted, type Frame, FrameDecoder } from '../runtime/launcher-frames.ts';
-import { PlanError } from '../runtime/plan-error.ts';
+import { type Frame, FrameDecoder } from '../runtime/launcher-frames.ts';
+import { planAnswer, spawnError } from '../runtime/plan-process.ts';
 import type { Plan } from '../runtime/plan/table.ts';
 
 export interface IsletCall {
@@ -21,12 +20,6 @@ export interface IsletCall {
 
 const FIRST_FREE_FD = 3;
 
-function answerOf(plan: Plan, frame: Frame | undefined, ended: string): number {
-  if (frame?.type === ANSWER.started) return decodeStarted(frame.payload).pid;
-  if (frame?.type === ANSWER.failed) throw new PlanError(plan, decodeFailed(frame.payload));
-  throw new EngineError('System', `islet gave no answer (${ended})`);
-}
-
 function prepare({ islet, plan, directory, cwd, preserved = 0 }: IsletCall, wait: boolean) {
   const path = join(directory, `plan.${process.pid}`);
   writeFileSync(path, encodePlan(plan), { mode: 0o600 });
@@ -37,13 +30,6 @@ function prepare({ islet, plan, directory, cwd, preserved = 0 }: IsletCall, wait
   return { path, statusFd, command: islet, args, options: { cwd, env: {}, argv0: 'islet', stdio } };
 }
 
-function spawnError(islet: string, cause: Error): EngineError {
-  return new EngineError('System', `cannot start ${islet}: ${cause.message}`, {
-    hint: 'build it with `make -C native`',
-    cause,
-  });
-}
-
 /** Executes the plan; the pid of the process it made (0 for a plan without one), which lives on. Throws PlanError. */
 export function executePlan(call: IsletCall): number {
   const { path, statusFd, command, args, options } = prepare(call, false);
@@ -51,7 +37,7 @@ export function executePlan(call: IsletCall): number {
     const result = spawnSync(command, args, options);
     if (result.error !== undefined) throw spawnError(call.islet, result.error);
     const [frame] = new FrameDecoder().push(result.output[statusFd] as unknown as Buffer);
-    return answerOf(call.plan, frame, result.signal ?? `exit status ${result.status}`);
+    return planAnswer(call.plan, frame, result.signal ?? `exit status ${result.status}`);
   } finally {
     unlinkSync(path);
   }
@@ -79,7 +65,7 @@ export function executeInForeground(call: IsletCall): Promise<ForegroundProcess>
     status.once('close', () => {
       unlinkSync(path);
       try {
-        resolve({ pid: answerOf(call.plan, frames[0], 'it ended'), exited });
+        resolve({ pid: planAnswer(call.plan, frames[0], 'it ended'), exited });
       } catch (error) {
         reject(error);
       }
