@@ -158,7 +158,7 @@ static int __attribute__((noinline)) pack_entry(struct packer *self, int handle,
     ssize_t length = readlinkat(handle, "", target, sizeof(target) - 1);
     if (length < 0) return failed(self, "read the link");
     target[length] = 0;
-    if (asked && self->flags & PACK_STAT_ONLY) resolve(self, asked, resolved);
+    if (asked) resolve(self, asked, resolved);
   }
   if (!put_entry(&self->frame, st, self->path, target, resolved) || !put_xattrs(&self->frame, handle)) return ENOMEM;
   return send_frame(self);
@@ -169,7 +169,7 @@ static int pack_one(struct packer *self, int handle, const char *asked) {
   struct statx st;
   if (statx(handle, "", AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_MNT_ID, &st) < 0) return failed(self, "stat");
   if (asked) self->mount = st.stx_mnt_id;
-  if (S_ISSOCK(st.stx_mode) && !(self->flags & PACK_STAT_ONLY)) return 0; /* no archive can hold one */
+  if (S_ISSOCK(st.stx_mode) && !asked) return 0; /* no archive can hold one */
   int error = pack_entry(self, handle, &st, asked);
   if (error != 0 || self->flags & PACK_STAT_ONLY) return error;
   if (S_ISREG(st.stx_mode) && !(self->flags & PACK_WITHOUT_DATA)) return send_content(self, handle, st.stx_size);

@@ -24,7 +24,7 @@ export interface PackedEntry {
   path: Buffer;
   /** Of a symlink. */
   target: Buffer;
-  /** Where a symlink leads, for PACK_FLAGS.statOnly; '' when it leads nowhere. */
+  /** Where a symlink at the tree's root leads; '' when it leads nowhere. */
   resolved: Buffer;
   xattrs: [name: string, value: Buffer][];
 }

@@ -3,8 +3,8 @@ import { chownSync, existsSync, mkdirSync, type Stats, statSync } from 'node:fs'
 import { EngineError } from '../errors.ts';
 import type { Mount } from '../oci/runtime-spec.ts';
 import { bindOptions, bindRequests, type BindRequest } from '../oci/spec/binds.ts';
-import { hostId } from '../runtime/plan/namespaces.ts';
 import type { ContainersContext } from './context.ts';
+import { ownerOnHost } from './owners.ts';
 import type { ContainerRecord, UserRecord } from './record.ts';
 import { relabelling, whyNoLabel } from './selinux.ts';
 
@@ -34,7 +34,9 @@ export function createSources({ hostConfig, idMap }: ContainerRecord): void {
   for (const { createSource, source } of bindRequests(hostConfig)) {
     if (!createSource || existsSync(source)) continue;
     mkdirSync(source, { recursive: true, mode: 0o755 });
-    if (idMap) chownSync(source, hostId(idMap.uid, 0, 'user id'), hostId(idMap.gid, 0, 'group id'));
+    if (!idMap) continue;
+    const { uid, gid } = ownerOnHost(idMap, { uid: 0, gid: 0 });
+    chownSync(source, uid, gid);
   }
 }
 
@@ -47,9 +49,7 @@ function ownerMaps(
   user: UserRecord,
   owner: Stats,
 ): Pick<Mount, 'uidMappings' | 'gidMappings'> {
-  const { idMap } = record;
-  const uid = idMap ? hostId(idMap.uid, user.uid, 'user id') : user.uid;
-  const gid = idMap ? hostId(idMap.gid, user.gid, 'group id') : user.gid;
+  const { uid, gid } = ownerOnHost(record.idMap, user);
   return {
     uidMappings: [{ containerID: owner.uid, hostID: uid, size: 1 }],
     gidMappings: [{ containerID: owner.gid, hostID: gid, size: 1 }],

@@ -49,6 +49,11 @@ export class Container {
     return this.record.state.status === 'restarting';
   }
 
+  /** It runs, or will again without being asked: Docker shows both as running. */
+  get alive(): boolean {
+    return this.running || this.restarting;
+  }
+
   get paused(): boolean {
     return this.record.state.status === 'paused';
   }

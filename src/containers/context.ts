@@ -27,7 +27,7 @@ export interface Log {
 export interface ContainersContext {
   readonly store: ContainerStore;
   readonly launcher: Launcher;
-  /** The islet program, for plans that read or write a stream. */
+  /** The islet program: for plans that read or write a stream, and the init process of `--init` under another runtime. */
   readonly islet: string;
   readonly cgroups: CgroupBackend;
   /** name of the parent cgroup, such as "isle" */
@@ -46,8 +46,6 @@ export interface ContainersContext {
   readonly appArmor: AppArmorPort;
   /** The daemon's own bounding set: no container can get more. */
   readonly capBounding: bigint;
-  /** islet, which is also the init process of `--init`. */
-  readonly isletPath: string;
   /** Findings from this severity on refuse a create. */
   readonly auditRefuse: Severity | 'off';
   /** Of --userns-remap USER, for containers that are made from now on; null without it. */

@@ -4,14 +4,12 @@ import { hostname } from 'node:os';
 import { EngineError } from '../errors.ts';
 import type { ContainerConfig, CreateRequest, HostConfig } from '../oci/container-config.ts';
 import { mergeImageConfig } from '../oci/merge.ts';
-import type { IdMap } from '../oci/spec/namespaces.ts';
 import { linuxResources } from '../oci/spec/resources.ts';
 import { askedUserns } from '../oci/userns-mode.ts';
 import { validateCreate } from '../oci/validate.ts';
 import { blockDeviceNumber } from '../platform/device-number.ts';
 import { randomHex } from '../platform/random.ts';
 import { noUserNamespaces } from '../runtime/plan/delegate.ts';
-import { hostId } from '../runtime/plan/namespaces.ts';
 import { resolveCapabilities } from '../security/capabilities.ts';
 import { auditWarnings } from './audit.ts';
 import { checkBinds } from './binds.ts';
@@ -24,6 +22,7 @@ import { chooseIds } from './id-map.ts';
 import { donorOf, resolveModes } from './joins.ts';
 import { seccompFor } from './launch-plan.ts';
 import { generateName } from './name-generator.ts';
+import { ownerOnHost } from './owners.ts';
 import { publish } from './publish.ts';
 import { type ContainerRecord, formatTimeNs, nowNs, ZERO_TIME } from './record.ts';
 import { runtimeOf } from './runtimes/delegation.ts';
@@ -48,14 +47,6 @@ function enforcementWarnings(
     ...cgroups.planContainer(cgroupParent, linuxResources(hostConfig, blockDeviceNumber)).warnings,
     ...(seccompFor(resolveCapabilities(capabilities).names, hostConfig)?.warnings ?? []),
   ];
-}
-
-/** Owners inside to owners on disk. */
-function ownerOf(
-  idMap: IdMap | null | undefined,
-): ((owner: { uid: number; gid: number }) => { uid: number; gid: number }) | undefined {
-  if (!idMap) return undefined;
-  return ({ uid, gid }) => ({ uid: hostId(idMap.uid, uid, 'user id'), gid: hostId(idMap.gid, gid, 'group id') });
 }
 
 /** What isle can have only its own runtime do. */
@@ -174,7 +165,7 @@ async function makeContainer(context: ContainersContext, container: Container): 
   const { id } = record;
   try {
     mkdirSync(containerDir(context, id), { recursive: true, mode: 0o710 });
-    await context.snapshots.prepare(id, record.diffIds, ownerOf(record.idMap));
+    await context.snapshots.prepare(id, record.diffIds, (owner) => ownerOnHost(record.idMap, owner));
     context.store.insert(record);
   } catch (thrown) {
     context.containers.delete(id);

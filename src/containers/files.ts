@@ -1,10 +1,11 @@
 /** The three files that every container gets from the engine: hosts, hostname and resolv.conf. */
-import { chownSync, readFileSync, writeFileSync } from 'node:fs';
+import { chownSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HostConfig } from '../oci/container-config.ts';
-import { hostId } from '../runtime/plan/namespaces.ts';
+import { textIfThere } from '../platform/read-file.ts';
 import { type ContainersContext, containerDir } from './context.ts';
 import { donorOf } from './joins.ts';
+import { ownerOnHost } from './owners.ts';
 import type { ContainerRecord } from './record.ts';
 
 /** /etc/hosts: loopback names, --add-host lines, and the container's own name at its address. */
@@ -67,22 +68,13 @@ export function writeEngineFiles(context: ContainersContext, record: ContainerRe
   const texts = {
     hosts: hostsText(record, gateway),
     hostname: `${record.config.Hostname ?? ''}\n`,
-    'resolv.conf': resolvConfText(readHostResolvConf(), record.hostConfig),
+    // A host without a resolv.conf is a host without name servers, not an error.
+    'resolv.conf': resolvConfText(textIfThere('/etc/resolv.conf') ?? '', record.hostConfig),
   };
-  const { idMap } = record;
+  const root = record.idMap ? ownerOnHost(record.idMap, { uid: 0, gid: 0 }) : null;
   for (const [name, text] of Object.entries(texts)) {
     const path = join(directory, name);
     writeFileSync(path, text, { mode: 0o644 });
-    if (idMap) chownSync(path, hostId(idMap.uid, 0, 'user id'), hostId(idMap.gid, 0, 'group id'));
-  }
-}
-
-function readHostResolvConf(): string {
-  try {
-    return readFileSync('/etc/resolv.conf', 'utf8');
-  } catch (thrown) {
-    // A host without a resolv.conf is a host without name servers, not an error.
-    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return '';
-    throw thrown;
+    if (root !== null) chownSync(path, root.uid, root.gid);
   }
 }

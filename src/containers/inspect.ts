@@ -48,7 +48,7 @@ function stateJson(container: Container): JsonObject {
   const { state } = container.record;
   return {
     Status: container.removing ? 'removing' : state.status,
-    Running: container.running || container.restarting,
+    Running: container.alive,
     Paused: container.paused,
     Restarting: container.restarting,
     OOMKilled: state.oomKilled,

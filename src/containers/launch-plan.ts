@@ -134,7 +134,7 @@ export function buildStart(context: ContainersContext, container: Container, wai
     ...common,
     runtime,
     seccomp: profile === null ? null : ociSeccomp(profile, seccompContext(caps)),
-    initProgram: init ? context.isletPath : null,
+    initProgram: init ? context.islet : null,
   });
   return { spec, seccomp, plan: delegated.plan, delegated };
 }

@@ -23,9 +23,7 @@ export async function listContainers(context: ContainersContext, options: ListOp
   const all =
     options.all || options.limit > 0 || ['status', 'exited', 'before', 'since'].some((key) => filters.has(key));
   const matches = [...context.containers.values()]
-    .filter(
-      (container) => (all || container.running || container.restarting) && matchesFilters(context, container, filters),
-    )
+    .filter((container) => (all || container.alive) && matchesFilters(context, container, filters))
     .toSorted((a, b) => compareNewestFirst(a, b));
   const shown = options.limit > 0 ? matches.slice(0, options.limit) : matches;
   const summaries: JsonObject[] = [];

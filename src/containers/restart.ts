@@ -17,7 +17,10 @@ export function wantsRestart(record: ContainerRecord, exitCode: number, stopped:
 
 /** The wait for the next start begins; the container is in the state `restarting`. */
 export function scheduleRestart(context: ContainersContext, container: Container, ranSeconds: number): void {
-  const delayMs = container.restartTimer.next(ranSeconds);
+  armRestart(context, container, container.restartTimer.next(ranSeconds));
+}
+
+function armRestart(context: ContainersContext, container: Container, delayMs: number): void {
   container.restartTimer.arm(delayMs, () => {
     void container
       .exclusive(() => startAgain(context, container))
@@ -72,15 +75,6 @@ export function restartAfterBoot(context: ContainersContext): void {
     }
     record.restartCount = 0;
     record.state.status = 'restarting';
-    container.restartTimer.arm(0, () => {
-      void container
-        .exclusive(() => startAgain(context, container))
-        .catch((thrown: unknown) => {
-          context.log.error(
-            { container: record.id, err: thrown },
-            'cannot start a container at the start of the daemon',
-          );
-        });
-    });
+    armRestart(context, container, 0);
   }
 }

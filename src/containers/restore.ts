@@ -7,7 +7,8 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseIdMap } from '../oci/subids.ts';
-import { connectMonitor, type MonitorConnection, readExitRecord } from '../runtime/monitor.ts';
+import { connectMonitor, EVENTS_ONLY, type MonitorConnection, readExitRecord } from '../runtime/monitor.ts';
+import { readPidFile } from '../runtime/pid-file.ts';
 import { Container } from './container.ts';
 import { restoreExecs } from './exec/start.ts';
 import { watchHealth } from './health/monitor.ts';
@@ -68,7 +69,7 @@ async function reconnect(context: ContainersContext, container: Container): Prom
   const socket = monitorSocket(context, record.id);
   if (!existsSync(socket)) return false;
   try {
-    container.monitor = await connectMonitor(socket, { stdout: false, stderr: false, events: true, raw: false });
+    container.monitor = await connectMonitor(socket, EVENTS_ONLY);
   } catch (thrown) {
     context.log.warn(
       { container: record.id, err: thrown },
@@ -106,11 +107,8 @@ async function initPid(monitor: MonitorConnection, directory: string): Promise<n
     gone = true;
   });
   for (;;) {
-    try {
-      return Number(readFileSync(join(directory, 'pid'), 'utf8').split(' ')[0]);
-    } catch (thrown) {
-      if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw thrown;
-    }
+    const found = readPidFile(directory);
+    if (found !== null) return found.pid;
     if (gone) return 0;
     await delay(START_POLL_MS);
   }
@@ -130,12 +128,14 @@ async function isAnswered(socket: string): Promise<boolean> {
 
 /** Nobody else gets the ids of a container that is left alone. */
 function keepIds(context: ContainersContext, id: string): void {
+  const pid = readPidFile(stateDir(context, id))?.pid;
+  // It has not begun: there is nothing to keep.
+  if (pid === undefined) return;
   try {
-    const pid = readFileSync(join(stateDir(context, id), 'pid'), 'utf8').split(' ')[0] ?? '';
     const [uid, gid] = ['uid_map', 'gid_map'].map((name) => parseIdMap(readFileSync(`/proc/${pid}/${name}`, 'utf8')));
     if (uid !== undefined && gid !== undefined) context.strayMaps.push({ uid, gid });
   } catch (thrown) {
-    // It has not begun, or it has just ended: there is nothing to keep.
+    // It has just ended.
     if (!['ENOENT', 'ESRCH'].includes((thrown as NodeJS.ErrnoException).code ?? '')) throw thrown;
   }
 }

@@ -33,8 +33,6 @@ import { killContainer, killNow, stopContainer } from './stop.ts';
 import { listProcesses } from './top.ts';
 import { updateContainer } from './update.ts';
 
-const isAlive = (container: Container): boolean => container.running || container.restarting;
-
 type StopOptions = { signal: string | undefined; timeoutS: number | undefined };
 
 export class ContainerService implements ContainersBackend {
@@ -107,7 +105,7 @@ export class ContainerService implements ContainersBackend {
   async restart(name: string, options: StopOptions): Promise<void> {
     const container = this.#find(name);
     await container.exclusive(async () => {
-      if (container.running || container.restarting) await stopContainer(this.context, container, options);
+      if (container.alive) await stopContainer(this.context, container, options);
       await this.#startByUser(container);
       publish(this.context, container, 'restart');
     });
@@ -189,7 +187,7 @@ export class ContainerService implements ContainersBackend {
 
   async wait(name: string, condition: WaitCondition): Promise<{ done: Promise<ExitStatus>; cancel(): void }> {
     const container = this.#find(name);
-    if (condition === 'not-running' && !container.running && !container.restarting) {
+    if (condition === 'not-running' && !container.alive) {
       return { done: Promise.resolve(container.exitStatus()), cancel: () => undefined };
     }
     const listeners = condition === 'removed' ? container.removeListeners : container.exitListeners;
@@ -215,7 +213,7 @@ export class ContainerService implements ContainersBackend {
     const deleted: string[] = [];
     let SpaceReclaimed = 0;
     for (const container of this.context.containers.values()) {
-      if (isAlive(container) || container.removing || !wanted(container)) continue;
+      if (container.alive || container.removing || !wanted(container)) continue;
       const bytes = await writtenBytes(this.context, container);
       if (!(await this.#pruneOne(container))) continue;
       SpaceReclaimed += bytes;
@@ -227,7 +225,7 @@ export class ContainerService implements ContainersBackend {
   /** False when it is not ours to remove any more: started, or removed by another, since it was looked at. */
   async #pruneOne(container: Container): Promise<boolean> {
     return container.exclusive(async () => {
-      if (isAlive(container) || container.removing || !this.context.containers.has(container.record.id)) return false;
+      if (container.alive || container.removing || !this.context.containers.has(container.record.id)) return false;
       await removeRequested(this.context, container, false);
       return true;
     });

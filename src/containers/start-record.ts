@@ -2,8 +2,9 @@
  * What a start has reserved, in the state directory before the monitor is there: when isled dies before the database has
  * it, the next one finds it beside the monitor. Not flushed: the kernel that frees the container frees this too.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { jsonIfThere } from '../platform/read-file.ts';
 import { type ContainersContext, stateDir } from './context.ts';
 import type { ContainerRecord } from './record.ts';
 
@@ -20,10 +21,5 @@ export function writeStartRecord(context: ContainersContext, { id, endpoint, use
 
 /** null: no start was begun, or none came as far as to hand its plan over. */
 export function readStartRecord(context: ContainersContext, id: string): StartRecord | null {
-  try {
-    return JSON.parse(readFileSync(path(context, id), 'utf8')) as StartRecord;
-  } catch (thrown) {
-    if (thrown instanceof SyntaxError || (thrown as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw thrown;
-  }
+  return jsonIfThere(path(context, id)) as StartRecord | null;
 }

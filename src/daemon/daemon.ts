@@ -227,7 +227,6 @@ async function openContainers(parts: Parts): Promise<{ containers: ContainerServ
     cgroupParent: config.cgroupParent,
     cgroupParents: new CgroupParents(database),
     runtimes: parts.runtimes,
-    isletPath: parts.islet,
     snapshots,
     images,
     bridge: parts.bridge,

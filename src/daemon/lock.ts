@@ -2,11 +2,13 @@
  * One daemon for one data root and one exec root. The kernel holds the locks, so that of several daemons which start at
  * once exactly one goes on, and none is kept out by a dead one. The pid file only tells who it is.
  */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EngineError } from '../errors.ts';
 import { tryFileLock } from '../platform/file-lock.ts';
+import { readProcessStat } from '../platform/process-stat.ts';
+import { textIfThere } from '../platform/read-file.ts';
 
 const LOCK_NAME = 'isled.lock';
 const LAUNCHER_NAME = 'launcher.pid';
@@ -91,23 +93,14 @@ function writeProcessFile(path: string, pid: number): void {
 }
 
 function readProcessFile(path: string): ProcessName | null {
-  try {
-    const [pid = '', ticks = ''] = readFileSync(path, 'utf8').split('\n');
-    return { pid: Number(pid), ticks: ticks === '' ? null : ticks };
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw thrown;
-  }
+  const text = textIfThere(path);
+  if (text === null) return null;
+  const [pid = '', ticks = ''] = text.split('\n');
+  return { pid: Number(pid), ticks: ticks === '' ? null : ticks };
 }
 
-/** Field 22 of /proc/PID/stat (proc(5)). null when there is no such process, or only a dead one that nobody has reaped. */
+/** null when there is no such process, or only a dead one that nobody has reaped. */
 function startTicks(pid: number): string | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' ? null : (fields[19] ?? null);
-  } catch (thrown) {
-    if (['ENOENT', 'ESRCH'].includes((thrown as NodeJS.ErrnoException).code ?? '')) return null;
-    throw thrown;
-  }
+  const stat = readProcessStat(pid);
+  return stat === null || stat.letter === 'Z' ? null : stat.startTicks;
 }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { arch, cpus, hostname, release, totalmem } from 'node:os';
 import type { JsonObject } from '../api/backend.ts';
 import { API_VERSION, MIN_API_VERSION } from '../api/versions.ts';
+import { textIfThere } from '../platform/read-file.ts';
 import type { AppArmor } from './apparmor.ts';
 import type { DaemonConfig } from './config.ts';
 
@@ -136,11 +137,6 @@ export function infoJson(facts: EngineFacts): JsonObject {
 }
 
 function osName(): string {
-  try {
-    return /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? 'Linux';
-  } catch (thrown) {
-    // os-release(5) is optional.
-    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return 'Linux';
-    throw thrown;
-  }
+  // os-release(5) is optional.
+  return /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(textIfThere('/etc/os-release') ?? '')?.[1] ?? 'Linux';
 }

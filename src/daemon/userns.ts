@@ -1,5 +1,5 @@
 /** `--userns-remap`, and the pool of `--userns auto`, against this host's files. */
-import { appendFileSync, readFileSync } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 import type { IdPool } from '../containers/ports.ts';
 import { EngineError } from '../errors.ts';
 import { freeCount, freeRange, type IdRange, poolLine, poolRanges } from '../oci/id-pool.ts';
@@ -7,21 +7,13 @@ import type { IdMapping } from '../oci/runtime-spec.ts';
 import type { IdMap } from '../oci/spec/namespaces.ts';
 import { DEFAULT_REMAP_USER, freeRangeLine, parseSubIds, remapIds, type SubIdFile } from '../oci/subids.ts';
 import { parseUsernsMode, type UsernsMode } from '../oci/userns-mode.ts';
+import { textIfThere } from '../platform/read-file.ts';
 
 const SUBUID = '/etc/subuid';
 const SUBGID = '/etc/subgid';
 
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return '';
-    throw thrown;
-  }
-}
-
 function readSubIds(path: string): SubIdFile {
-  return { path, text: read(path) };
+  return { path, text: textIfThere(path) ?? '' };
 }
 
 /** Gives back what the file then holds. */
@@ -51,8 +43,8 @@ export function readIdMap(value: string | undefined): IdMap | null {
   return remapIds(value === 'default' ? DEFAULT_REMAP_USER : value, {
     subuid: open(SUBUID),
     subgid: open(SUBGID),
-    passwd: read('/etc/passwd'),
-    group: read('/etc/group'),
+    passwd: textIfThere('/etc/passwd') ?? '',
+    group: textIfThere('/etc/group') ?? '',
   });
 }
 

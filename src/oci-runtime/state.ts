@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, s
 import { join } from 'node:path';
 import { EngineError } from '../errors.ts';
 import type { LinuxResources, NamespaceType, Process } from '../oci/runtime-spec.ts';
+import { readProcessStat } from '../platform/process-stat.ts';
 import { type CgroupBackend, createCgroupBackend, readCgroupLayout } from '../runtime/cgroups/index.ts';
 import type { SeccompListener } from '../security/seccomp/index.ts';
 import type { Hooks } from './config/types.ts';
@@ -104,25 +105,13 @@ export function removeDirectory(root: string, id: string): void {
   rmSync(containerDirectory(root, id), { recursive: true, force: true });
 }
 
-/** State letter and start time of a process; null when there is none. */
-function readStat(pid: number): { letter: string; startTicks: string } | null {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return { letter: fields[0] ?? '', startTicks: fields[19] ?? '' };
-  } catch (thrown) {
-    if (['ENOENT', 'ESRCH'].includes((thrown as NodeJS.ErrnoException).code ?? '')) return null;
-    throw thrown;
-  }
-}
-
 export function startTicksOf(pid: number): string {
-  return readStat(pid)?.startTicks ?? '0';
+  return readProcessStat(pid)?.startTicks ?? '0';
 }
 
 /** A zombie counts as ended: its parent may take its time. */
 export function isAlive({ pid, startTicks }: Pick<SavedState, 'pid' | 'startTicks'>): boolean {
-  const stat = pid > 0 ? readStat(pid) : null;
+  const stat = pid > 0 ? readProcessStat(pid) : null;
   return stat !== null && stat.startTicks === startTicks && stat.letter !== 'Z' && stat.letter !== 'X';
 }
 

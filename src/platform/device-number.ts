@@ -3,7 +3,7 @@ import { type BigIntStats, statSync } from 'node:fs';
 import { EngineError } from '../errors.ts';
 
 /** makedev(3): both numbers are split in two, for historical reasons. */
-function split(rdev: bigint): { major: number; minor: number } {
+export function deviceNumber(rdev: bigint): { major: number; minor: number } {
   return {
     major: Number(((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & ~0xfffn)),
     minor: Number((rdev & 0xffn) | ((rdev >> 12n) & ~0xffn & 0xffff_ffffn)),
@@ -23,5 +23,5 @@ export function blockDeviceNumber(path: string): { major: number; minor: number 
       hint: 'lsblk lists those of this host; a limit belongs to a whole disk, not to a partition of it',
     });
   }
-  return split(stat.rdev);
+  return deviceNumber(stat.rdev);
 }

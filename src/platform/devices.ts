@@ -1,4 +1,5 @@
 /** The host's device nodes, as they are now. */
+import { deviceNumber } from './device-number.ts';
 import { lstatSync, readdirSync, type Stats, statSync } from 'node:fs';
 
 export interface HostDevice {
@@ -15,17 +16,12 @@ export interface HostDevice {
 /** Not devices of the machine: terminals and queues that every container has of its own, and what udev keeps there. */
 const PASSED_OVER = new Set(['pts', 'shm', 'fd', 'mqueue', '.lxc', '.lxd-mounts', '.udev', 'console', 'ptmx']);
 
-/** dev_t as the C library has it: 32 bits of major and minor, interleaved. Node gives it as a number below 2^53. */
-function split(rdev: number): { major: number; minor: number } {
-  const low = rdev % 2 ** 32;
-  const high = Math.floor(rdev / 2 ** 32);
-  return { major: ((low >>> 8) & 0xfff) | (high & 0xfffff000), minor: (low & 0xff) | ((low >>> 12) & 0xfff00) };
-}
-
 function toDevice(path: string, stats: Stats): HostDevice[] {
   if (!stats.isCharacterDevice() && !stats.isBlockDevice()) return [];
   const type = stats.isBlockDevice() ? 'b' : 'c';
-  return [{ path, type, ...split(stats.rdev), mode: stats.mode & 0o777, uid: stats.uid, gid: stats.gid }];
+  return [
+    { path, type, ...deviceNumber(BigInt(stats.rdev)), mode: stats.mode & 0o777, uid: stats.uid, gid: stats.gid },
+  ];
 }
 
 function below(directory: string): HostDevice[] {

@@ -19,6 +19,9 @@ export interface Subscription {
   readonly raw: boolean;
 }
 
+/** To follow a container to its end, without its output. */
+export const EVENTS_ONLY: Subscription = { stdout: false, stderr: false, events: true, raw: false };
+
 /** sun_path has 108 bytes, one of them for the end. */
 const SOCKET_PATH_MAX = 107;
 

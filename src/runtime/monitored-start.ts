@@ -1,6 +1,6 @@
 /** A start whose monitor is connected to while the container is still being made, so that nothing is left to do after it. */
 import type { Launcher, Started } from './executor.ts';
-import { type MonitorConnection, openMonitor } from './monitor.ts';
+import { EVENTS_ONLY, type MonitorConnection, openMonitor } from './monitor.ts';
 import type { Plan } from './plan/table.ts';
 
 export interface MonitoredStart {
@@ -8,8 +8,6 @@ export interface MonitoredStart {
   /** With events. Rejects with EMONITORGONE when the monitor has died since. */
   readonly monitor: Promise<MonitorConnection>;
 }
-
-const EVENTS_ONLY = { stdout: false, stderr: false, events: true, raw: false };
 
 /** Executes a start plan whose monitor listens on `socketPath`. Rejects as `launcher.start` does; then nothing is left. */
 export async function startMonitored(launcher: Launcher, plan: Plan, socketPath: string): Promise<MonitoredStart> {

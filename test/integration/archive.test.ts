@@ -1,7 +1,9 @@
 /** Files into and out of containers: `docker cp`, `export`, `diff`, running and stopped. */
 import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
 import { request } from 'node:http';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -170,6 +172,20 @@ describe('a tree nearly as deep as a path is long', () => {
     assert.ok((await run('tar', ['-tf', at('deep.tar')])).includes(`tmp/${end}`));
     assert.ok((await daemon.ok(['diff', 'deep'])).includes(`/tmp/${end}`));
     await daemon.ok(['rm', 'deep']);
+  });
+});
+
+describe('a socket', () => {
+  it('is told of, and has no place in an archive', async () => {
+    const server = createServer().listen(at('bound/socket'));
+    try {
+      await once(server, 'listening');
+      assert.equal((await statOf('up', '/bound/socket')).name, 'socket');
+      const { status, text } = await api(world.daemon, 'GET', '/containers/up/archive?path=/bound/socket');
+      assert.deepEqual([status, text], [200, '\0'.repeat(1024)]);
+    } finally {
+      server.close();
+    }
   });
 });
 

@@ -1,5 +1,5 @@
 /** What a container has changed against its image: its writable layer, compared with the layers below. */
-import { lstatSync } from 'node:fs';
+import { constants, lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { PACK_FLAGS, type PackedEntry } from '../../archive/pack-frames.ts';
@@ -19,8 +19,8 @@ export interface Change {
 }
 
 const isWhiteout = ({ mode, major, minor }: PackedEntry): boolean =>
-  (mode & 0o170000) === 0o020000 && major === 0 && minor === 0;
-const isDirectory = ({ mode }: { mode: number }): boolean => (mode & 0o170000) === 0o040000;
+  (mode & constants.S_IFMT) === constants.S_IFCHR && major === 0 && minor === 0;
+const isDirectory = ({ mode }: { mode: number }): boolean => (mode & constants.S_IFMT) === constants.S_IFDIR;
 
 /**
  * What is at a path in the image's layers, the topmost first; null when nothing is, or a whiteout hides it. Their

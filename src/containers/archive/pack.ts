@@ -1,4 +1,5 @@
 /** A tree of a container as a tar archive, and what is at a path. */
+import { constants } from 'node:fs';
 import { basename, resolve } from 'node:path/posix';
 import { PackDecoder, type PackedEntry, type PackItem } from '../../archive/pack-frames.ts';
 import { TAR_END, type TarEntryOut, tarHeader, tarPadding } from '../../archive/tar-writer.ts';
@@ -6,21 +7,29 @@ import { EngineError } from '../../errors.ts';
 import { PlanProcess } from '../../runtime/plan-process.ts';
 import type { Plan } from '../../runtime/plan/table.ts';
 import type { ContainersContext } from '../context.ts';
+import type { Owner } from '../owners.ts';
 
-const S_IFMT = 0o170000;
+const { S_IFMT, S_IFREG, S_IFDIR, S_IFLNK, S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK } = constants;
 const TYPES: Readonly<Record<number, TarEntryOut['type']>> = {
-  0o100000: 'file',
-  0o040000: 'directory',
-  0o120000: 'symlink',
-  0o020000: 'character',
-  0o060000: 'block',
-  0o010000: 'fifo',
+  [S_IFREG]: 'file',
+  [S_IFDIR]: 'directory',
+  [S_IFLNK]: 'symlink',
+  [S_IFCHR]: 'character',
+  [S_IFBLK]: 'block',
+  [S_IFIFO]: 'fifo',
+};
+/** Go's os.FileMode: its own bits for the types. */
+const GO_TYPES: Readonly<Record<number, number>> = {
+  [S_IFDIR]: 2 ** 31,
+  [S_IFLNK]: 2 ** 27,
+  [S_IFBLK]: 2 ** 26,
+  [S_IFCHR]: 2 ** 26 + 2 ** 21,
+  [S_IFIFO]: 2 ** 25,
+  [S_IFSOCK]: 2 ** 24,
 };
 
-type Owners = (owner: { uid: number; gid: number }) => { uid: number; gid: number };
-
 /** Runs a plan that ends with packTree. Rejects with PlanError; ends the process when the consumer stops early. */
-export async function* packItems(context: ContainersContext, plan: Plan): AsyncGenerator<PackItem> {
+export async function* packItems(context: ContainersContext, plan: Plan): AsyncGenerator<PackItem, void> {
   const islet = new PlanProcess(context.islet, plan, context.runDir);
   islet.input.end();
   const decoder = new PackDecoder();
@@ -42,7 +51,7 @@ function typeOf({ mode }: PackedEntry): TarEntryOut['type'] {
 export interface TarOptions {
   /** What the tree's root is called in the archive; '' leaves it out and puts what is in it at the top. */
   rootName: string;
-  ownersInside: Owners;
+  ownersInside: (owner: Owner) => Owner;
   /** Which attributes go along. */
   keepsXattr(name: string): boolean;
 }
@@ -68,6 +77,8 @@ export async function* tarOf(items: AsyncIterable<PackItem>, options: TarOptions
       continue;
     }
     const { entry } = item;
+    // No archive can hold one; it is told of only where the request names it.
+    if ((entry.mode & S_IFMT) === S_IFSOCK) continue;
     const type = typeOf(entry);
     skipping = false;
     left = type === 'file' ? entry.size : 0;
@@ -107,16 +118,8 @@ function headerOf(
 
 /** Go's os.FileMode of a st_mode. */
 function goMode(mode: number): number {
-  const TYPE_BITS: Readonly<Record<number, number>> = {
-    0o040000: 2 ** 31,
-    0o120000: 2 ** 27,
-    0o060000: 2 ** 26,
-    0o020000: 2 ** 26 + 2 ** 21,
-    0o010000: 2 ** 25,
-    0o140000: 2 ** 24,
-  };
   const special = (mode & 0o4000 ? 2 ** 23 : 0) + (mode & 0o2000 ? 2 ** 22 : 0) + (mode & 0o1000 ? 2 ** 20 : 0);
-  return (mode & 0o777) + special + (TYPE_BITS[mode & S_IFMT] ?? 0);
+  return (mode & 0o777) + special + (GO_TYPES[mode & S_IFMT] ?? 0);
 }
 
 export interface PathStat {
@@ -128,7 +131,7 @@ export interface PathStat {
 }
 
 /** The last element of a path as Go's filepath.Base has it: "/" for the root, "." for "/x/.". */
-export function baseName(path: string): string {
+function baseName(path: string): string {
   const stripped = path.replace(/\/+$/, '');
   return stripped === '' ? '/' : basename(stripped);
 }
@@ -140,7 +143,7 @@ const LAST_SECOND = 253_402_300_799;
 export function pathStat(entry: PackedEntry, path: string): PathStat {
   const seconds = Math.min(Math.max(entry.mtimeS, FIRST_SECOND), LAST_SECOND);
   const fraction = entry.mtimeNs === 0 ? '' : `.${String(entry.mtimeNs).padStart(9, '0').replace(/0+$/, '')}`;
-  const isLink = (entry.mode & S_IFMT) === 0o120000;
+  const isLink = (entry.mode & S_IFMT) === S_IFLNK;
   return {
     name: baseName(path),
     size: entry.size,

@@ -2,14 +2,11 @@
 import { statSync } from 'node:fs';
 import { EngineError } from '../../errors.ts';
 import { bindRequests } from '../../oci/spec/binds.ts';
-import { hostId } from '../../runtime/plan/namespaces.ts';
 import { PlanError } from '../../runtime/plan-error.ts';
 import type { ContainerRoot } from '../../runtime/plan/archive.ts';
-import type { IdMapping } from '../../oci/runtime-spec.ts';
 import type { Container } from '../container.ts';
 import type { ContainersContext } from '../context.ts';
 import { firstProcess } from '../exec/plan.ts';
-import type { ContainerRecord } from '../record.ts';
 
 export function containerRoot(context: ContainersContext, container: Container): ContainerRoot {
   const { record } = container;
@@ -19,28 +16,6 @@ export function containerRoot(context: ContainersContext, container: Container):
     return stats === undefined ? [] : [{ source, target, readOnly: readonly !== 'no', isFile: !stats.isDirectory() }];
   });
   return { overlay: context.snapshots.container(record.id), idMap: record.idMap ?? null, binds };
-}
-
-/** Ids of the host to those that the container has for them; what it does not map is nobody's. */
-export function idsInside({ idMap }: ContainerRecord): (owner: { uid: number; gid: number }) => {
-  uid: number;
-  gid: number;
-} {
-  if (!idMap) return ({ uid, gid }) => ({ uid, gid });
-  const inside = (mappings: readonly IdMapping[], id: number) => {
-    const range = mappings.find(({ hostID, size }) => id >= hostID && id < hostID + size);
-    return range === undefined ? 65534 : range.containerID + (id - range.hostID);
-  };
-  return ({ uid, gid }) => ({ uid: inside(idMap.uid, uid), gid: inside(idMap.gid, gid) });
-}
-
-/** The other way. Throws InvalidParameter for an id that the container has not. */
-export function idsOutside({ idMap }: ContainerRecord): (owner: { uid: number; gid: number }) => {
-  uid: number;
-  gid: number;
-} {
-  if (!idMap) return ({ uid, gid }) => ({ uid, gid });
-  return ({ uid, gid }) => ({ uid: hostId(idMap.uid, uid, 'user id'), gid: hostId(idMap.gid, gid, 'group id') });
 }
 
 /** What the kernel said of a path, in Docker's words. */

@@ -12,11 +12,12 @@ import { compilePack, compileUnpack } from '../../runtime/plan/archive.ts';
 import { PlanProcess } from '../../runtime/plan-process.ts';
 import type { Container } from '../container.ts';
 import { type ContainersContext, findContainer } from '../context.ts';
+import { type Owner, ownerInside, ownerOnHost } from '../owners.ts';
 import { publish } from '../publish.ts';
 import { resolveContainerUser } from '../users.ts';
 import { changesOf } from './changes.ts';
-import { baseName, packItems, type PathStat, pathStat, tarOf } from './pack.ts';
-import { containerRoot, idsInside, idsOutside, pathError } from './root.ts';
+import { packItems, type PathStat, pathStat, tarOf } from './pack.ts';
+import { containerRoot, pathError } from './root.ts';
 
 /** Absolute, cleaned, with a trailing `/` or `/.` kept: it says that a directory is meant. */
 function containerPath(path: string): string {
@@ -29,6 +30,18 @@ function containerPath(path: string): string {
 
 const onlyCapabilities = (name: string): boolean => name === 'security.capability';
 
+interface Packing {
+  stat: PathStat;
+  first: PackItem;
+  /** What follows. */
+  items: AsyncGenerator<PackItem, void>;
+}
+
+async function* following(first: PackItem, items: AsyncIterable<PackItem>): AsyncGenerator<PackItem> {
+  yield first;
+  yield* items;
+}
+
 export class ArchiveService implements ArchivesBackend {
   readonly #context: ContainersContext;
 
@@ -37,27 +50,30 @@ export class ArchiveService implements ArchivesBackend {
   }
 
   async stat(name: string, path: string): Promise<PathStat> {
-    const container = this.#find(name);
-    const asked = containerPath(path);
-    const plan = compilePack(containerRoot(this.#context, container), asked, PACK_FLAGS.statOnly);
-    try {
-      for await (const item of packItems(this.#context, plan)) {
-        if (item.kind === 'entry') return pathStat(item.entry, asked);
-      }
-    } catch (thrown) {
-      throw pathError(thrown, container, path);
-    }
-    throw new EngineError('System', `islet told nothing of ${path}`);
+    const { stat, items } = await this.#pack(this.#find(name), path, PACK_FLAGS.statOnly);
+    await items.return(undefined);
+    return stat;
   }
 
   async get(name: string, path: string): Promise<{ stat: PathStat; stream: Readable }> {
     const container = this.#find(name);
-    const stat = await this.stat(name, path);
-    const asked = containerPath(path);
-    const plan = compilePack(containerRoot(this.#context, container), asked, 0);
+    const { stat, first, items } = await this.#pack(container, path, 0);
     publish(this.#context, container, 'archive-path');
-    const base = baseName(asked);
-    return { stat, stream: this.#tar(container, packItems(this.#context, plan), base === '/' ? '.' : base) };
+    const rootName = stat.name === '/' ? '.' : stat.name;
+    return { stat, stream: this.#tar(container, following(first, items), rootName) };
+  }
+
+  /** Begins to read at a path: the first item tells what is there. */
+  async #pack(container: Container, path: string, flags: number): Promise<Packing> {
+    const asked = containerPath(path);
+    const items = packItems(this.#context, compilePack(containerRoot(this.#context, container), asked, flags));
+    try {
+      const { value: first } = await items.next();
+      if (first?.kind !== 'entry') throw new EngineError('System', `islet told nothing of ${path}`);
+      return { stat: pathStat(first.entry, asked), first, items };
+    } catch (thrown) {
+      throw pathError(thrown, container, path);
+    }
   }
 
   export(name: string): Readable {
@@ -68,7 +84,11 @@ export class ArchiveService implements ArchivesBackend {
   }
 
   #tar(container: Container, items: AsyncIterable<PackItem>, rootName: string): Readable {
-    const options = { rootName, ownersInside: idsInside(container.record), keepsXattr: onlyCapabilities };
+    const options = {
+      rootName,
+      ownersInside: (owner: Owner) => ownerInside(container.record.idMap, owner),
+      keepsXattr: onlyCapabilities,
+    };
     return Readable.from(tarOf(items, options), { objectMode: false });
   }
 
@@ -85,12 +105,11 @@ export class ArchiveService implements ArchivesBackend {
       throw new EngineError('Forbidden', 'container rootfs is marked read-only');
     }
     const user = options.copyUidGid ? (record.user ?? (await resolveContainerUser(this.#context, record))) : null;
-    const outside = idsOutside(record);
     const encoder = new UnpackEncoder();
     const sink = new LayerSink(encoder, {
       whiteouts: false,
       prefix: target,
-      owner: (owner) => outside(user ?? owner),
+      owner: (owner) => ownerOnHost(record.idMap, user ?? owner),
     });
     const root = containerRoot(this.#context, container);
     const islet = new PlanProcess(

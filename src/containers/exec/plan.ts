@@ -1,17 +1,17 @@
 /** What a further process of a container is given: the container's own settings, changed by what the exec asks for. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { ExecConfig } from '../../oci/container-config.ts';
 import type { Process } from '../../oci/runtime-spec.ts';
 import { type ResolvedUser, resolveUser } from '../../oci/user.ts';
+import { readPidFile } from '../../runtime/pid-file.ts';
 import { MONITOR_FLAGS, type Plan } from '../../runtime/plan/table.ts';
 import { compileExecPlan, compileReadInPlan, type JoinedProcess } from '../../runtime/plan/exec.ts';
-import { hostId } from '../../runtime/plan/namespaces.ts';
 import { op } from '../../runtime/plan/op.ts';
 import { appArmorProfileOf } from '../confinement.ts';
 import type { Container } from '../container.ts';
 import { type ContainersContext, cgroupPath, containerDir, stateDir } from '../context.ts';
 import { seccompFor, specOf } from '../launch-plan.ts';
+import { ownerOnHost } from '../owners.ts';
+import { notRunning } from '../pause.ts';
 import type { ContainerRecord } from '../record.ts';
 import { ACCOUNT_PATHS, accountTexts, MAX_ACCOUNT_FILE_BYTES } from '../users.ts';
 import type { ExecSession } from './session.ts';
@@ -23,10 +23,11 @@ export interface ExecStart {
   size: { rows: number; cols: number } | null;
 }
 
-/** The container's first process, from the file that its monitor wrote: pid, start in ticks, the monitor's pid. */
+/** The container's first process. Throws Conflict where its monitor has told of none. */
 export function firstProcess(context: ContainersContext, { record }: Container): JoinedProcess {
-  const [pid = '', ticks = ''] = readFileSync(join(stateDir(context, record.id), 'pid'), 'utf8').split(' ');
-  return { pid: Number(pid), startTicks: BigInt(ticks) };
+  const found = readPidFile(stateDir(context, record.id));
+  if (found === null) throw notRunning(record);
+  return found;
 }
 
 const isRoot = (user: string): boolean => /^(?:root|0)?$/.test(user);
@@ -105,14 +106,7 @@ export async function buildExec(context: ContainersContext, session: ExecSession
         logPath: '',
         flags: monitorFlags(config, start.waitAttach),
       }),
-      ...(idMap
-        ? [
-            op('setup', 'user namespace', 'stdioOwner', {
-              uid: hostId(idMap.uid, user.uid, 'user id'),
-              gid: hostId(idMap.gid, user.gid, 'group id'),
-            }),
-          ]
-        : []),
+      ...(idMap ? [op('setup', 'user namespace', 'stdioOwner', { ...ownerOnHost(idMap, user) })] : []),
     ],
     appArmorFile: context.appArmor.execFile,
     joinedOps: [],

@@ -1,9 +1,11 @@
 /** Starts a further process, follows it to its end, and finds those again that an earlier daemon started. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError } from '../../errors.ts';
 import type { ExecConfig } from '../../oci/container-config.ts';
-import { connectMonitor, type MonitorConnection, readExitRecord } from '../../runtime/monitor.ts';
+import { jsonIfThere } from '../../platform/read-file.ts';
+import { connectMonitor, EVENTS_ONLY, type MonitorConnection, readExitRecord } from '../../runtime/monitor.ts';
+import { readPidFile } from '../../runtime/pid-file.ts';
 import type { LiveAttachment } from '../attachment.ts';
 import { startPlan } from '../confinement.ts';
 import type { Container } from '../container.ts';
@@ -14,7 +16,6 @@ import { programFailure } from '../start-failure.ts';
 import { buildExec } from './plan.ts';
 import { ExecSession } from './session.ts';
 
-const EVENTS_ONLY = { stdout: false, stderr: false, events: true, raw: false };
 /** Docker's code for a program whose end nobody saw. */
 const UNKNOWN_EXIT_CODE = 255;
 const SET_UP_FAILED_EXIT = 126;
@@ -115,7 +116,8 @@ export async function restoreExecs(context: ContainersContext, container: Contai
   const root = execRoot(context, container);
   if (!existsSync(root)) return;
   for (const id of readdirSync(root)) {
-    const config = readRecord(join(root, id, RECORD));
+    // null: cut short by the death of the daemon that wrote it; no process was started then.
+    const config = jsonIfThere(join(root, id, RECORD)) as ExecConfig | null;
     if (config !== null) await restoreExec(context, new ExecSession(id, container, config));
   }
 }
@@ -127,26 +129,11 @@ async function restoreExec(context: ContainersContext, session: ExecSession): Pr
     const monitor = await connectMonitor(join(directory, 'monitor.sock'), EVENTS_ONLY);
     // Nobody is attached any more: a monitor that waited for that goes on.
     monitor.go();
-    session.run(readPid(directory), monitor);
+    session.run(readPidFile(directory)?.pid ?? 0, monitor);
     follow(context, session, monitor);
   } catch (thrown) {
     if (!(thrown instanceof EngineError && thrown.code === 'EMONITORGONE')) throw thrown;
     session.exit(readExitRecord(directory)?.exitCode ?? UNKNOWN_EXIT_CODE);
     rmSync(directory, { recursive: true, force: true });
-  }
-}
-
-function readPid(directory: string): number {
-  const path = join(directory, 'pid');
-  return existsSync(path) ? Number(readFileSync(path, 'utf8').split(' ')[0]) : 0;
-}
-
-/** null: cut short by the death of the daemon that wrote it; no process was started then. */
-function readRecord(path: string): ExecConfig | null {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as ExecConfig;
-  } catch (thrown) {
-    if (thrown instanceof SyntaxError || (thrown as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw thrown;
   }
 }

@@ -1,7 +1,7 @@
 /** Why another runtime did not start a container: what it wrote to its log, told as dockerd tells it. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError } from '../../errors.ts';
+import { textIfThere } from '../../platform/read-file.ts';
 import { PlanError } from '../../runtime/executor.ts';
 import { type OciRuntime, RUNTIME_LOG } from '../../runtime/plan/delegate.ts';
 
@@ -21,21 +21,12 @@ export function lastError(log: string): string | undefined {
   return undefined;
 }
 
-function readLog(directory: string): string {
-  try {
-    return readFileSync(join(directory, RUNTIME_LOG), 'utf8');
-  } catch (thrown) {
-    // One that fails before it reads its flags writes none.
-    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return '';
-    throw thrown;
-  }
-}
-
 /** Takes what failed in islet for what failed in the runtime, where it was the runtime that did. */
 export function runtimeFailure(thrown: unknown, runtime: OciRuntime, directory: string): unknown {
   if (!(thrown instanceof PlanError) || !['runtimeCreate', 'runProgram'].includes(thrown.operation)) return thrown;
   const what = thrown.operation === 'runtimeCreate' ? 'create' : 'start';
-  const own = lastError(readLog(directory));
+  // One that fails before it reads its flags writes none.
+  const own = lastError(textIfThere(join(directory, RUNTIME_LOG)) ?? '');
   const why = own ?? `${runtime.path} did not terminate successfully: ${thrown.detail.trim() || thrown.message}`;
   return new EngineError('System', `OCI runtime ${what} failed: ${why}`, { code: RUNTIME_FAILED, cause: thrown });
 }

@@ -60,6 +60,15 @@ const UNTOLD: typeof APPEARING = [['setresuid'], ['capset'], ['prctl', PR_CAP_AM
  */
 function mayAppearLast(seccomp: SeccompProgram | null): boolean {
   if (seccomp === null) return true;
+  const answer = appearsLast.get(seccomp) ?? letsAppearLast(seccomp);
+  appearsLast.set(seccomp, answer);
+  return answer;
+}
+
+/** Of each program once: interpreting it costs more than all else of an exec's plan, and containers share programs. */
+const appearsLast = new WeakMap<SeccompProgram, boolean>();
+
+function letsAppearLast(seccomp: SeccompProgram): boolean {
   const filter = loadFilter(seccomp.filter);
   // A call that waits for the listener before it is told of the process would wait for ever.
   const calls = seccomp.listener === null ? APPEARING : [...APPEARING, ...UNTOLD];

@@ -2,13 +2,13 @@
 import { EngineError } from '../../errors.ts';
 import {
   ARCH_NAMES,
+  OPERATORS,
   type SeccompAction,
   type SeccompArch,
   type SeccompArg,
   type SeccompCondition,
   type SeccompFlag,
   type SeccompListener,
-  type SeccompOperator,
   type SeccompProfile,
   type SeccompRule,
 } from './types.ts';
@@ -26,15 +26,6 @@ const ACTIONS: readonly SeccompAction[] = [
 ];
 /** The other actions have no number to return. */
 const WITH_ERRNO: readonly SeccompAction[] = ['SCMP_ACT_ERRNO', 'SCMP_ACT_TRACE'];
-const OPERATORS: readonly SeccompOperator[] = [
-  'SCMP_CMP_NE',
-  'SCMP_CMP_LT',
-  'SCMP_CMP_LE',
-  'SCMP_CMP_EQ',
-  'SCMP_CMP_GE',
-  'SCMP_CMP_GT',
-  'SCMP_CMP_MASKED_EQ',
-];
 const FLAGS: readonly SeccompFlag[] = [
   'SECCOMP_FILTER_FLAG_TSYNC',
   'SECCOMP_FILTER_FLAG_LOG',

@@ -10,14 +10,17 @@ export type SeccompAction =
   | 'SCMP_ACT_NOTIFY'
   | 'SCMP_ACT_ALLOW';
 
-export type SeccompOperator =
-  | 'SCMP_CMP_NE'
-  | 'SCMP_CMP_LT'
-  | 'SCMP_CMP_LE'
-  | 'SCMP_CMP_EQ'
-  | 'SCMP_CMP_GE'
-  | 'SCMP_CMP_GT'
-  | 'SCMP_CMP_MASKED_EQ';
+export const OPERATORS = [
+  'SCMP_CMP_NE',
+  'SCMP_CMP_LT',
+  'SCMP_CMP_LE',
+  'SCMP_CMP_EQ',
+  'SCMP_CMP_GE',
+  'SCMP_CMP_GT',
+  'SCMP_CMP_MASKED_EQ',
+] as const;
+
+export type SeccompOperator = (typeof OPERATORS)[number];
 
 /** libseccomp's architecture names, with the (Go) names that `includes.arches` and `excludes.arches` use for them. */
 export const ARCH_NAMES = {

@@ -1,13 +1,3 @@
-import { ARGUMENTS, defineCommand } from '../command.ts';
-import { forEachName } from '../each.ts';
+import { containersCommand } from './containers-command.ts';
 
-export const command = defineCommand({
-  synopsis: 'CONTAINER [CONTAINER...]',
-  flags: {},
-  arguments: ARGUMENTS.some,
-  run: (context) =>
-    forEachName(context, context.args, async (name) => {
-      await context.engine.containers.unpause(name);
-      return name;
-    }),
-});
+export const command = containersCommand((engine, name) => engine.containers.unpause(name));

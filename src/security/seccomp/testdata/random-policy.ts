@@ -1,13 +1,13 @@
 /** Policies of all kinds, made with a seed so that a failure can be repeated. */
 import assert from 'node:assert/strict';
 import { SYSCALLS } from '../syscalls.ts';
-import type {
-  SeccompAction,
-  SeccompArg,
-  SeccompCondition,
-  SeccompOperator,
-  SeccompProfile,
-  SeccompRule,
+import {
+  OPERATORS,
+  type SeccompAction,
+  type SeccompArg,
+  type SeccompCondition,
+  type SeccompProfile,
+  type SeccompRule,
 } from '../types.ts';
 
 export type Random = (below: number) => number;
@@ -26,16 +26,6 @@ export function generator(seed: number): Random {
 export function pick<T>(next: Random, from: readonly T[]): T {
   return from[next(from.length)] ?? assert.fail('an empty list');
 }
-
-const OPERATORS: readonly SeccompOperator[] = [
-  'SCMP_CMP_NE',
-  'SCMP_CMP_LT',
-  'SCMP_CMP_LE',
-  'SCMP_CMP_EQ',
-  'SCMP_CMP_GE',
-  'SCMP_CMP_GT',
-  'SCMP_CMP_MASKED_EQ',
-];
 
 /** Around the edges of 32 and 64 bits. */
 const EDGES = [
