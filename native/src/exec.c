@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -43,12 +42,6 @@ int exec_seal(struct context *ctx) {
   return 0;
 }
 
-static char **to_vector(struct plan_strs list) {
-  char **vector = calloc((size_t)list.count + 1, sizeof(*vector));
-  for (size_t i = 0; vector && list.count > 0; i++) vector[i] = (char *)(uintptr_t)plan_strs_next(&list);
-  return vector;
-}
-
 /* Errors after which execvpe looks into the next directory. */
 static bool search_goes_on(int error) {
   return error == ENOENT || error == ENOTDIR || error == EACCES || error == ESTALE || error == ENODEV || error == ETIMEDOUT;
@@ -76,8 +69,8 @@ static int search_and_exec(struct context *ctx, struct plan_strs directories, ch
 }
 
 int run_exec(struct context *ctx, const struct op_exec *op) {
-  char **argv = to_vector(op->argv);
-  char **env = to_vector(op->env);
+  char **argv = plan_strs_vector(op->argv);
+  char **env = plan_strs_vector(op->env);
   if (!argv || !env) return ENOMEM;
   if (!argv[0]) return fail(ctx, EINVAL, "no program");
   if (!*argv[0]) return ENOENT;

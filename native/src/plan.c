@@ -85,3 +85,9 @@ int plan_run_section(struct context *ctx, uint8_t section) {
   }
   return 0;
 }
+
+char **plan_strs_vector(struct plan_strs list) {
+  char **vector = calloc((size_t)list.count + 1, sizeof(*vector));
+  for (size_t i = 0; vector && list.count > 0; i++) vector[i] = (char *)(uintptr_t)plan_strs_next(&list);
+  return vector;
+}

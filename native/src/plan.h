@@ -16,6 +16,9 @@ int plan_run_op(struct context *ctx, uint32_t index);
 /* Executes a section's operations in order, stops at the first failure: 0 or its errno. */
 int plan_run_section(struct context *ctx, uint8_t section);
 
+/* The list as execve takes it, its strings still in the plan; to be freed. NULL: out of memory. */
+char **plan_strs_vector(struct plan_strs list);
+
 /* One handler per operation of the table: 0 or an errno. */
 #define X(upper, lower) int run_##lower(struct context *ctx, const struct op_##lower *op);
 PLAN_OPS(X)

@@ -23,12 +23,6 @@ struct words {
   size_t length;
 };
 
-static char **to_vector(struct plan_strs list) {
-  char **vector = calloc((size_t)list.count + 1, sizeof(*vector));
-  for (size_t i = 0; vector && list.count > 0; i++) vector[i] = (char *)(uintptr_t)plan_strs_next(&list);
-  return vector;
-}
-
 int program_output(void) { return memfd_create("output", MFD_CLOEXEC); }
 
 static _Noreturn void become(const struct program *program, char **argv, char **env, pid_t parent) {
@@ -107,8 +101,8 @@ static int judge(struct context *ctx, const struct program *program, int status,
 }
 
 int program_run(struct context *ctx, const struct program *program) {
-  char **argv = to_vector(program->argv);
-  char **env = to_vector(program->env);
+  char **argv = plan_strs_vector(program->argv);
+  char **env = plan_strs_vector(program->env);
   pid_t self = getpid();
   int error = argv && env ? 0 : ENOMEM;
   if (error == 0) {
