@@ -2,19 +2,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run as runProgram } from '../../test/fixtures/process.ts';
 import { eventually, type Finished, run } from '../../test/harness/command.ts';
 import { findDocker } from '../../test/harness/docker.ts';
-import { removeCgroups } from '../../test/harness/instance.ts';
+import { claimInstance, type Instance, releaseInstance } from '../../test/harness/instance.ts';
 import { findProgram } from './find.ts';
 import { unmountBelow } from './unmount.ts';
-
-const BRIDGE = 'islebench0';
-const CGROUP_PARENT = 'isle-bench-dockerd';
-const BRIDGE_ADDRESS = '10.199.0.1/24';
 
 export interface Dockerd extends AsyncDisposable {
   docker(args: readonly string[]): Promise<Finished>;
@@ -24,15 +19,16 @@ export interface Dockerd extends AsyncDisposable {
 export async function startDockerd(moreArgs: readonly string[] = []): Promise<Dockerd | null> {
   const program = findProgram('dockerd');
   if (program === null || findProgram('containerd') === null || findProgram('runc') === null) return null;
-  const root = await mkdtemp(join(tmpdir(), 'isle-bench-dockerd-'));
-  await runProgram('ip', ['link', 'add', BRIDGE, 'type', 'bridge']);
-  await runProgram('ip', ['address', 'add', BRIDGE_ADDRESS, 'dev', BRIDGE]);
-  await runProgram('ip', ['link', 'set', BRIDGE, 'up']);
+  const instance = claimInstance();
+  const { root, bridge, bip, cgroupParent } = instance;
+  await runProgram('ip', ['link', 'add', bridge, 'type', 'bridge']);
+  await runProgram('ip', ['address', 'add', bip, 'dev', bridge]);
+  await runProgram('ip', ['link', 'set', bridge, 'up']);
   const host = `unix://${join(root, 'docker.sock')}`;
   const roots = ['--data-root', join(root, 'data'), '--exec-root', join(root, 'exec'), '--pidfile', join(root, 'pid')];
   const network = [
     '--bridge',
-    BRIDGE,
+    bridge,
     '--iptables=false',
     '--ip6tables=false',
     '--ip-forward=false',
@@ -47,7 +43,7 @@ export async function startDockerd(moreArgs: readonly string[] = []): Promise<Do
     '-H',
     host,
     '--cgroup-parent',
-    CGROUP_PARENT,
+    cgroupParent,
     '--storage-driver',
     'overlay2',
     '--config-file',
@@ -59,7 +55,7 @@ export async function startDockerd(moreArgs: readonly string[] = []): Promise<Do
   const client = await findDocker();
   const env = { DOCKER_HOST: host, DOCKER_CONFIG: join(root, 'config') };
   const docker = (command: readonly string[]) => run(client, command, { env, timeoutMs: 600_000 });
-  const dispose = () => end(child, root);
+  const dispose = () => end(child, instance);
   try {
     const answers = async () => {
       if (child.exitCode !== null) throw new Error(`dockerd ended with ${child.exitCode}`);
@@ -74,14 +70,12 @@ export async function startDockerd(moreArgs: readonly string[] = []): Promise<Do
   return { docker, [Symbol.asyncDispose]: dispose };
 }
 
-async function end(child: ChildProcess, root: string): Promise<void> {
+async function end(child: ChildProcess, instance: Instance): Promise<void> {
   if (child.exitCode === null && child.signalCode === null) {
     const exited = once(child, 'exit');
     child.kill('SIGTERM');
     await exited;
   }
-  await runProgram('ip', ['link', 'delete', BRIDGE]);
-  await unmountBelow(root);
-  await removeCgroups(CGROUP_PARENT);
-  await rm(root, { recursive: true, force: true });
+  await unmountBelow(instance.root);
+  await releaseInstance(instance, false);
 }

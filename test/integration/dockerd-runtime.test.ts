@@ -1,27 +1,12 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type Dockerd, startDockerd } from '../../bench/peers/dockerd.ts';
-import { run } from '../fixtures/process.ts';
+import { fetchDockerd } from '../fixtures/dockerd.ts';
 import { busyboxImage } from '../fixtures/images.ts';
 import { startRegistry, type Registry } from '../fixtures/registry.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
-const PACKAGES = join(ROOT, '.cache/dockerd');
-
-/** dockerd and containerd are unpacked, not installed: no service of theirs may start on this machine. */
-async function fetchDockerd(): Promise<void> {
-  if (!existsSync(PACKAGES)) {
-    const unpack =
-      'apt-get download -qq docker.io containerd runc >&2 && for deb in *.deb; do dpkg-deb -x "$deb" root; done && rm ./*.deb';
-    const script = `rm -rf "$1.new" && mkdir -p "$1.new" && cd "$1.new" && ${unpack} && mv "$1.new" "$1"`;
-    await run('sh', ['-c', script, 'sh', PACKAGES]);
-  }
-  const directories = ['usr/sbin', 'usr/bin'].map((name) => join(PACKAGES, 'root', name));
-  process.env['PATH'] = [...directories, process.env['PATH'] ?? ''].join(':');
-}
-
 describe('dockerd with isle-runtime', () => {
   let dockerd: Dockerd;
   let registry: Registry;

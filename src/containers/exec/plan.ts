@@ -76,10 +76,12 @@ export async function buildExec(context: ContainersContext, session: ExecSession
   const joined = firstProcess(context, container);
   const user = await userOf(context, session, joined);
   const spec = specOf(context, asContainer(record, config, user));
-  // The filter and the label are the container's, whatever the capabilities of this process are, as in Docker.
+  // As in Docker, the filter and the label are the container's, and so are the capabilities, whoever the user is: root in a
+  // container of another user gets its own back by the execve, unless no_new_privs keeps it from that.
   const own = specOf(context, record).process;
   const label = own?.selinuxLabel ? { selinuxLabel: own.selinuxLabel } : {};
   const { consoleSize: _asked, selinuxLabel: _of, ...given } = spec.process as Process;
+  const capabilities = (config.Privileged === true ? spec.process : own)?.capabilities ?? {};
   const size = start.size === null ? {} : { consoleSize: { height: start.size.rows, width: start.size.cols } };
   const { idMap } = record;
   return compileExecPlan({
@@ -87,7 +89,13 @@ export async function buildExec(context: ContainersContext, session: ExecSession
     namespaces: (spec.linux?.namespaces ?? []).map(({ type }) => type),
     id: record.id,
     // As in Docker, `--privileged` takes no security module off.
-    process: { ...given, ...size, ...label, apparmorProfile: appArmorProfileOf(record.hostConfig, context.appArmor) },
+    process: {
+      ...given,
+      capabilities,
+      ...size,
+      ...label,
+      apparmorProfile: appArmorProfileOf(record.hostConfig, context.appArmor),
+    },
     cgroups: context.cgroups,
     cgroupsPath: cgroupPath(context, record),
     listened: {
