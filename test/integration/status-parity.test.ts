@@ -7,18 +7,8 @@ import { after, before, describe, it } from 'node:test';
 import { type Dockerd, startDockerd } from '../../bench/peers/dockerd.ts';
 import { capabilityMask, capabilityNames, formatMask, parseMask } from '../../src/security/capabilities.ts';
 import { fetchDockerd } from '../fixtures/dockerd.ts';
+import { parseRights as parse, type Rights as Status } from '../fixtures/rights.ts';
 import { startWorld, type World } from '../harness/world.ts';
-
-const FIELDS = [
-  ...['Uid', 'Gid', 'Groups', 'NoNewPrivs', 'Seccomp', 'Seccomp_filters', 'Speculation_Store_Bypass'],
-  ...['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'],
-];
-type Status = Readonly<Record<string, string>>;
-
-function parse(text: string): Status {
-  const field = (name: string) => new RegExp(`^${name}:[ \\t]*(.*?)[ \\t]*$`, 'm').exec(text)?.[1] ?? 'missing';
-  return Object.fromEntries(FIELDS.map((name) => [name, field(name)]));
-}
 
 /** Of Linux 5.8 and 5.9: dockerd 20.10 does not know them. */
 const TOO_NEW = ['CAP_PERFMON', 'CAP_BPF', 'CAP_CHECKPOINT_RESTORE'];

@@ -35,27 +35,29 @@ export const EXEC_FLAGS: Flags = {
 /** What set-up fails with: 1 to 125 could be the program's own. */
 const SETUP_FAILED = 255;
 
-function parseUser(given: string): { uid: number; gid: number } {
+/** Without a group that of the container stays, as in runc. */
+function parseUser(given: string): { uid: number; gid?: number } {
   const match = /^(\d{1,10})(?::(\d{1,10}))?$/.exec(given);
   if (match === null) {
     throw new EngineError('InvalidParameter', `--user: "${given}" is not UID[:GID]`, {
       hint: 'names are for engines to look up; give numbers',
     });
   }
-  return { uid: Number(match[1]), gid: Number(match[2] ?? 0) };
+  return { uid: Number(match[1]), ...(match[2] === undefined ? {} : { gid: Number(match[2]) }) };
 }
 
 function withCapabilities(process: Process, added: readonly string[]): Process['capabilities'] {
   if (added.length === 0) return process.capabilities;
   const names = added.map((name) => (name.startsWith('CAP_') ? name : `CAP_${name}`));
-  const { bounding = [], effective = [], permitted = [], ambient = [] } = process.capabilities ?? {};
+  const { bounding = [], effective = [], permitted = [], inheritable = [], ambient = [] } = process.capabilities ?? {};
   const more = (set: string[]) => [...new Set([...set, ...names])];
   return {
     ...process.capabilities,
     bounding: more(bounding),
     effective: more(effective),
     permitted: more(permitted),
-    ambient,
+    // The kernel raises those only that are inheritable too; the others runc tries in vain.
+    ambient: more(ambient).filter((name) => ambient.includes(name) || inheritable.includes(name)),
   };
 }
 
