@@ -81,7 +81,10 @@ describe('/proc/PID/status under isled and dockerd', () => {
   const given = (flags: readonly string[]) =>
     flags.map((flag) => flag.replace('PROFILE', join(directory, 'profile.json')));
   const inside = (flags: readonly string[], ...command: string[]) => [
-    ...['run', '--rm', '--network', 'none'],
+    'run',
+    '--rm',
+    '--network',
+    'none',
     ...given(flags),
     world.busybox,
     ...command,
