@@ -110,7 +110,10 @@ async function main(): Promise<void> {
     await removeIsleRuntimeCgroup();
     await rm(directory, { recursive: true, force: true });
   });
-  const world = stack.use(await startWorld());
+  // A tmpfs, as /run is where isled runs for good.
+  const execRoot = await mkdtemp('/dev/shm/isle-bench-');
+  stack.defer(() => rm(execRoot, { recursive: true, force: true }));
+  const world = stack.use(await startWorld({ args: ['--exec-root', execRoot] }));
   const rounds = new Map<Mode, FloorRound[]>();
   const candidates: Candidate[] = [];
   for (const mode of MODES) {
