@@ -110,6 +110,8 @@ class Daemon implements TestDaemon {
       bip,
       '--cgroup-parent',
       cgroupParent,
+      '--userns-pool',
+      bridge,
     ];
     const log = openSync(this.#logPath, 'a');
     const args = [PROGRAM, ...roots, ...names, ...(this.#options.args ?? [])];

@@ -4,6 +4,7 @@ import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from '../fixtures/process.ts';
 import { cgroupMounts, type InstanceNames } from './leftovers.ts';
+import { idLines, takeIds } from './subids.ts';
 
 export interface Instance extends InstanceNames {
   dataRoot: string;
@@ -63,13 +64,15 @@ export function scrub(found: readonly string[]): void {
   }
 }
 
-/** Removes what outlives a daemon by design: the bridge with its nftables table, the cgroup parents, the directories. */
+/** Removes what outlives a daemon by design: bridge, nftables table, cgroup parents, pool of user ids, directories. */
 export async function releaseInstance(instance: Instance, dataRootIsMounted: boolean): Promise<void> {
   if (existsSync(`/sys/class/net/${instance.bridge}`)) await run('ip', ['link', 'delete', instance.bridge]);
   const table = `table ip isle-${instance.bridge}`;
   if ((await run('nft', ['list', 'tables'])).split('\n').includes(table))
     await run('nft', ['delete', ...table.split(' ')]);
   await removeCgroups(instance.cgroupParent);
+  // Where a container had user ids of its own, its daemon has made a pool of them under this name.
+  if (idLines(instance.bridge).length > 0) await takeIds(instance.bridge);
   if (dataRootIsMounted) await run('umount', [instance.dataRoot]);
   rmSync(instance.root, { recursive: true, force: true });
 }
