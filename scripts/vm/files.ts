@@ -31,11 +31,13 @@ const KERNEL_PACKAGE = 'linux-image-cloud-amd64';
 const GUEST_PACKAGES = [
   'apparmor',
   'busybox-static',
+  'crun',
   'iproute2',
   'kmod',
   'nftables',
   'policycoreutils',
   'procps',
+  'runc',
   'selinux-policy-default',
   'selinux-utils',
 ];

@@ -62,8 +62,9 @@ const ERRNO_WORDS = /no such file or directory|permission denied|is a directory|
 
 /** dockerd's reading of what a runtime says (its translateContainerdStartErr): it has no other sign than the words. */
 function delegatedFailure(name: string, command: string, error: EngineError): StartFailure {
+  const told = `${name}: ${error.message}`;
   // The docker command line looks for the same words again, in lower case only: crun writes them as strerror(3) does.
-  const message = `${name}: ${error.message.replace(ERRNO_WORDS, (words) => words.toLowerCase())}`;
+  const message = told.replace(ERRNO_WORDS, (words) => words.toLowerCase());
   const isAboutProgram = message.includes(command) || message.includes('executable');
   const says = (...texts: string[]) => isAboutProgram && texts.some((text) => message.includes(text));
   if (says('executable file not found', 'no such file or directory')) {
@@ -75,7 +76,8 @@ function delegatedFailure(name: string, command: string, error: EngineError): St
       'Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type';
     return fail('InvalidParameter', `${message}: ${mounts}`, NOT_FOUND_EXIT, error);
   }
-  return fail(error.kind, message, ENGINE_EXIT, error);
+  // What is not about the program must not be read so.
+  return fail(error.kind, told, ENGINE_EXIT, error);
 }
 
 function fail(

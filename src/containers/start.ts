@@ -16,8 +16,7 @@ import { buildStart, networkMode } from './launch-plan.ts';
 import { publish } from './publish.ts';
 import { formatTimeNs, ZERO_TIME } from './record.ts';
 import { removeContainer } from './remove.ts';
-import { writeBundle } from './runtimes/delegation.ts';
-import { runtimeFailure } from './runtimes/failure.ts';
+import { startDelegated, writeBundle } from './runtimes/delegation.ts';
 import { checkSelinuxIsThere } from './selinux.ts';
 import { startFailure } from './start-failure.ts';
 import { writeStartRecord } from './start-record.ts';
@@ -66,9 +65,10 @@ async function launch(context: ContainersContext, container: Container): Promise
   const { plan, delegated } = buildStart(context, container, waitAttach);
   if (delegated !== null) writeBundle(stateDir(context, record.id), delegated);
   await context.cgroupParents.prepare(context, record);
-  const start = await startPlan(context, plan, monitorSocket(context, record.id)).catch((thrown: unknown) => {
-    throw delegated === null ? thrown : runtimeFailure(thrown, delegated.runtime, stateDir(context, record.id));
-  });
+  const start =
+    delegated === null
+      ? await startPlan(context, plan, monitorSocket(context, record.id))
+      : await startDelegated(context, record, delegated);
   try {
     await takeOver(context, container, start);
   } catch (thrown) {

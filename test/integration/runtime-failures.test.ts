@@ -276,6 +276,13 @@ describe('a runtime that nobody knows', () => {
     assert.match(message, /^unknown or invalid runtime name: nope/);
   });
 
+  it('or that cannot have what was asked for is refused by name', async () => {
+    const body = { Image: world.busybox, HostConfig: { Runtime: 'runc', UsernsMode: 'auto' } };
+    const { status, message } = await api(world.daemon, 'POST', '/containers/create', body);
+    assert.equal(status, 501, message);
+    assert.match(message, /^HostConfig\.Runtime "runc" in a user namespace/);
+  });
+
   it('cannot be the default', async () => {
     await assert.rejects(startWorld({ args: ['--default-runtime', 'nope'] }), (thrown: Error) =>
       thrown.message.includes("specified default runtime 'nope' does not exist"),

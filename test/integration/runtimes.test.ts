@@ -4,6 +4,7 @@ import {
   chmodSync,
   chownSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -14,12 +15,18 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import type { AuditReport } from '../../src/api/types/audit.ts';
+import type { Explanation } from '../../src/api/types/explain.ts';
+import { api } from '../harness/api.ts';
+import { run } from '../fixtures/process.ts';
 import { eventually, type Finished, type RunOptions } from '../harness/command.ts';
 import { dockerOnTerminal } from '../harness/terminal.ts';
 import { startWorld, type World } from '../harness/world.ts';
 
 const ISLE_RUNTIME = join(import.meta.dirname, '../../isle-runtime');
 const BUNDLED = 'bundled';
+/** What runc and crun do otherwise, and explain finds out: see docs/runtimes.md. */
+const KNOWN_DIFFERENCES = ['/sys/fs/cgroup', 'devices that may be opened'];
 const RUNTIMES = ['isle', 'runc', 'crun', BUNDLED] as const;
 
 let world: World;
@@ -104,6 +111,33 @@ for (const runtime of RUNTIMES) {
       assert.equal(readFileSync(join(directory, 'made'), 'utf8'), 'made\n');
       assert.equal(await inside(['-v', `${directory}/file:/etc/issue`], 'cat /etc/issue'), 'of the host');
       assert.match((await docker(bind(':ro'), ['touch', '/data/file'])).stderr, /Read-only file system/);
+    });
+
+    it('shares memory with another container, and carries mounts as it was asked to', async () => {
+      await background('donor', ['--ipc', 'shareable'], 'exec sleep 100');
+      const joined = ['--ipc', 'container:donor'];
+      await inside(joined, 'echo of-the-first > /dev/shm/file');
+      assert.equal(await inside(joined, 'cat /dev/shm/file'), 'of-the-first');
+      assert.equal(await inside([], 'ls /dev/shm'), '');
+      await world.daemon.ok(['rm', '-f', 'donor']);
+      const shared = join(directory, `shared-${runtime}`);
+      mkdirSync(join(shared, 'below'), { recursive: true });
+      await run('mount', ['-t', 'tmpfs', 'isle-test', shared]);
+      try {
+        await run('mount', ['--make-shared', shared]);
+        mkdirSync(join(shared, 'below'));
+        await run('mount', ['-t', 'tmpfs', 'isle-test', join(shared, 'below')]);
+        const touch = 'touch /data/x /data/below/x 2>&1 | grep -c Read-only; true';
+        assert.equal(await inside(['-v', `${shared}:/data:ro`], touch), '2', 'what is mounted below is read-only too');
+        const mounting = ['--cap-add', 'SYS_ADMIN', '--security-opt', 'apparmor=unconfined'];
+        const mount = 'mkdir /data/inner && mount -t tmpfs of-the-container /data/inner && echo mounted';
+        assert.equal(await inside([...mounting, '-v', `${shared}:/data`], mount), 'mounted');
+        assert.doesNotMatch(readFileSync('/proc/self/mountinfo', 'utf8'), /of-the-container/);
+        await inside([...mounting, '-v', `${shared}:/data:rshared`], `rmdir /data/inner; ${mount}`);
+        assert.match(readFileSync('/proc/self/mountinfo', 'utf8'), /of-the-container/);
+      } finally {
+        await run('umount', ['--recursive', shared]);
+      }
     });
 
     it('makes files for the owner of a directory that was mounted with idmap', async () => {
@@ -267,6 +301,27 @@ for (const runtime of RUNTIMES) {
         (await state('host', '{{.RestartCount}} {{.State.Status}}')) === '1 running' ? true : null,
       );
       await daemon.ok(['rm', '-f', 'host']);
+    });
+
+    it('is explained by what the kernel says, and audited, with the runtime that made it', async () => {
+      await background('shown', ['-m', '64m'], 'exec sleep 1000');
+      const explained = await api(world.daemon, 'GET', '/isle/v1/explain/containers/shown');
+      const facts = (JSON.parse(explained.text) as Explanation).layers.flatMap((layer) => layer.facts);
+      const broken = facts.filter(({ holds }) => holds === false).map(({ what }) => what);
+      assert.deepEqual(
+        broken.filter((what) => !KNOWN_DIFFERENCES.includes(what)),
+        [],
+      );
+      assert.ok(facts.filter(({ holds }) => holds === true).length > 40);
+      assert.ok(facts.some(({ what }) => what === 'notable calls refused'));
+      const maker = facts.find(({ what }) => what === 'runtime')?.asked ?? '';
+      assert.ok(runtime === 'isle' ? maker === '' && broken.length === 0 : maker.startsWith(`${runtime} (/`), maker);
+      const audited = JSON.parse(
+        (await api(world.daemon, 'GET', '/isle/v1/audit/containers/shown')).text,
+      ) as AuditReport;
+      const finding = audited.findings.find(({ id }) => id === 'other-runtime');
+      assert.equal(finding?.what, runtime === 'isle' ? undefined : `HostConfig.Runtime = ${runtime}`);
+      await world.daemon.ok(['rm', '-f', 'shown']);
     });
 
     it('takes what is typed into it when somebody attaches', async () => {
