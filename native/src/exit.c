@@ -159,5 +159,10 @@ void exit_record(struct context *ctx) {
   close_oom(&monitor->oom);
   subscribers_event(monitor, FRAME_EXITED, monitor->record.data, monitor->record.length);
   close_fd(&ctx->cgroup_fd);
-  if (run_cleanup(ctx, errors, sizeof(errors)) > 0) append_cleanup_errors(errors);
+  if (run_cleanup(ctx, errors, sizeof(errors)) == 0) return;
+  append_cleanup_errors(errors);
+  /* Once more, with what isled has to clean up itself. */
+  if (buffer_append(&monitor->record, errors, strlen(errors))) {
+    subscribers_event(monitor, FRAME_EXITED, monitor->record.data, monitor->record.length);
+  }
 }

@@ -31,10 +31,14 @@ export function followMonitor(context: ContainersContext, container: Container):
     const exit = seen ?? readExitRecord(stateDir(context, container.record.id));
     // What another runtime made outlives its monitor: it must not be told to have ended while it runs.
     if (exit === null) await removeRuntimeTraces(context, container.record);
-    return recordExit(context, container, exit);
+    return { kept: recordExit(context, container, exit), isSeen: seen !== null };
   });
   container.monitorGone = Promise.all([taken, monitor.closed])
-    .then(([kept]) => cleanAfterMonitor(context, container, kept))
+    .then(([{ kept, isSeen }]) => {
+      const errors = monitor.cleanupErrors;
+      if (errors.length > 0) context.log.warn({ container: container.record.id, errors }, 'a cleanup step failed');
+      return cleanAfterMonitor(context, container, { kept, isClean: isSeen && errors.length === 0 });
+    })
     .catch((thrown: unknown) => {
       context.log.error({ container: container.record.id, err: thrown }, 'cannot finish the exit of a container');
     });
@@ -82,17 +86,14 @@ export async function removeRemains(
   await context.launcher.run({ ops: cleanup.map((op): PlanOp => ({ ...op, section: 'setup' })) });
 }
 
-/** The monitor has cleaned up behind itself: what failed it has added to its exit record, after it told of the exit. */
-function hasCleaned(context: ContainersContext, { id }: ContainerRecord): boolean {
-  const errors = readExitRecord(stateDir(context, id))?.cleanupErrors;
-  if (errors !== undefined && errors.length > 0) context.log.warn({ container: id, errors }, 'a cleanup step failed');
-  return errors?.length === 0;
-}
-
 /** When the monitor has gone: what it could not clean is cleaned, its state directory goes, auto-remove happens. */
-async function cleanAfterMonitor(context: ContainersContext, container: Container, kept: boolean): Promise<void> {
+async function cleanAfterMonitor(
+  context: ContainersContext,
+  container: Container,
+  { kept, isClean }: { kept: boolean; isClean: boolean },
+): Promise<void> {
   const { record } = container;
-  if (!hasCleaned(context, record)) await removeRemains(context, record);
+  if (!isClean) await removeRemains(context, record);
   await context.cgroupParents.release(context, record);
   if (record.hostConfig.AutoRemove === true) {
     if (!container.removing) await removeContainer(context, container);

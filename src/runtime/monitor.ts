@@ -47,6 +47,8 @@ export class MonitorConnection {
    * for).
    */
   readonly exit: Promise<ExitRecord | null>;
+  /** Operations of the cleanup section that failed (see ExitRecord); complete when the connection is closed. */
+  cleanupErrors: readonly string[] = [];
   /** Resolves when the connection is closed. With `events` that is after the monitor's cleanup. Never rejects. */
   readonly closed: Promise<void>;
   readonly #socket: Socket;
@@ -214,7 +216,10 @@ export class MonitorConnection {
 
   #takeExit(text: string): void {
     try {
-      this.#exit.resolve(parseExitRecord(text));
+      // It is told once more when the cleanup has failed.
+      const record = parseExitRecord(text);
+      this.cleanupErrors = record.cleanupErrors;
+      this.#exit.resolve(record);
     } catch (error) {
       this.#exit.reject(error);
     }

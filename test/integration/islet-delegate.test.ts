@@ -94,6 +94,8 @@ for (const binary of [ISLET, ISLET_ASAN]) {
       const { exitCode, signal } = await container.end();
       assert.deepEqual([exitCode, signal], [137, 9]);
       assert.deepEqual(readExitRecord(prepared.stateDir)?.cleanupErrors, ['5:ECANCELED']);
+      // Who waits for the monitor to be gone is told, too.
+      assert.deepEqual(container.events.cleanupErrors, ['5:ECANCELED']);
     });
 
     it('shows what it mounts, and the network that it makes, to the program and to nobody else', async () => {
