@@ -129,12 +129,17 @@ static bool is_procfs(int fd, bool its_root) {
  * cover something else than what the workload sees (the CVE-2019-16884 and CVE-2019-19921 family). And nothing but
  * files goes on procfs: a link of the image, such as /dev -> /proc, would put a writable tmpfs where it should be.
  */
-static int open_mount_target(struct context *ctx, const struct op_mount_fs *op) {
-  bool kernel_fs = strcmp(op->fs_type, "proc") == 0 || strcmp(op->fs_type, "sysfs") == 0;
-  if (kernel_fs && fence(FENCE_KERNEL_FS_PLACE)) {
-    int fd = root_open(ctx, op->target, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+static int open_place_of_kernel_fs(const struct context *ctx, const char *path) {
+  if (fence(FENCE_KERNEL_FS_PLACE)) {
+    int fd = root_open(ctx, path, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
     if (fd >= 0 || errno != ENOENT) return fd;
   }
+  return root_mkdirs(ctx, path, 0755, (struct owner){0, 0});
+}
+
+static int open_mount_target(struct context *ctx, const struct op_mount_fs *op) {
+  bool kernel_fs = strcmp(op->fs_type, "proc") == 0 || strcmp(op->fs_type, "sysfs") == 0;
+  if (kernel_fs) return open_place_of_kernel_fs(ctx, op->target);
   int fd = root_mkdirs(ctx, op->target, 0755, (struct owner){0, 0});
   if (fd < 0 || !fence(FENCE_PROC_UNCOVERED) || !is_procfs(fd, false)) return fd;
   close(fd);
@@ -170,6 +175,7 @@ int mount_bound(struct context *ctx, int tree, int target, const char *path) {
 }
 
 int mount_open_target(const struct context *ctx, const char *path, uint32_t create) {
+  if (strcmp(path, "/proc") == 0) return open_place_of_kernel_fs(ctx, path);
   if (create == 1) return root_mkdirs(ctx, path, 0755, (struct owner){0, 0});
   if (create == 2) return root_touch(ctx, path);
   return root_open(ctx, path, O_PATH, 0);

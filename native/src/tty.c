@@ -134,7 +134,7 @@ static int open_terminal(struct context *ctx, const struct op_pty *op, bool cons
   if (error == 0) error = open_slave(master, op->uid, &slave);
   if (error == 0 && (op->rows || op->cols)) error = tty_resize(master, op->rows, op->cols);
   if (error == 0 && console) error = bind_console(ctx, slave);
-  if (error == 0 && console) error = tty_start_session(slave);
+  if (error == 0 && !ctx->terminal_waits) error = tty_start_session(slave);
   if (error == 0) error = take_streams(slave);
   if (error == 0) error = tty_send(ctx->sync_fd, master);
   close_fd(&slave);
@@ -142,7 +142,10 @@ static int open_terminal(struct context *ctx, const struct op_pty *op, bool cons
   return error;
 }
 
-int run_pty(struct context *ctx, const struct op_pty *op) { return open_terminal(ctx, op, true); }
+int run_pty(struct context *ctx, const struct op_pty *op) {
+  ctx->terminal_waits = plan_find(&ctx->plan, OP_APPEAR) != PLAN_NO_OP;
+  return open_terminal(ctx, op, true);
+}
 
 int run_exec_pty(struct context *ctx, const struct op_exec_pty *op) {
   struct op_pty pty = {.rows = op->rows, .cols = op->cols, .uid = op->uid};

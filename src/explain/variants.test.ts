@@ -15,6 +15,15 @@ const summary = (facts: readonly Fact[]) =>
 const linux = (change: Partial<Linux>) => ({ ...CONTAINER.spec, linux: { ...CONTAINER.spec.linux, ...change } });
 
 describe('explaining other kinds of containers', () => {
+  it('expects process number 1 only in a PID namespace of its own', () => {
+    const numbers = (path?: string) => {
+      const namespaces = [{ type: 'pid' as const, ...(path === undefined ? {} : { path }) }];
+      const { facts } = layer({ ...CONTAINER, spec: linux({ namespaces }), kernel: RUNNING }, 'namespaces');
+      return facts.filter(({ what }) => what === 'number of the first process inside').length;
+    };
+    assert.deepEqual([numbers(), numbers('/proc/7/ns/pid')], [1, 0]);
+  });
+
   it('reads the limits of cgroup v2 in its own units', () => {
     const v2 = (name: string, text: string): KernelText => ({
       path: `/sys/fs/cgroup/isle/4bd1/${name}`,

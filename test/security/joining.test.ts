@@ -25,11 +25,14 @@ describe('a process that enters a container whose processes trace it', () => {
   let directory: string;
   let secret: string;
   let program: Buffer;
+  let profile: string;
   before(async () => {
     directory = mkdtempSync(join(tmpdir(), 'isle-secret-'));
     chmodSync(directory, 0o755);
     secret = join(directory, 'secret');
     writeFileSync(secret, 'SECRET');
+    profile = join(directory, 'profile.json');
+    writeFileSync(profile, JSON.stringify(APPEARING_EARLY));
     program = await attackProgram('inject');
   });
   after(() => rmSync(directory, { recursive: true }));
@@ -69,24 +72,39 @@ describe('a process that enters a container whose processes trace it', () => {
   describe('by the engine', () => {
     let world: World;
     let image: string;
-    let profile: string;
     before(async () => {
       world = await startWorld();
       image = await hostileImage(world, { entries: [{ name: 'bin/inject', mode: 0o755, content: program }] });
-      profile = join(directory, 'profile.json');
-      writeFileSync(profile, JSON.stringify(APPEARING_EARLY));
     });
     after(() => world[Symbol.asyncDispose]());
 
-    const exec = () => world.daemon.ok(['exec', 'attacker', 'true']);
+    const early = () => ['--security-opt', `seccomp=${profile}`];
 
-    it('is not seen before it has nothing left but the rights of the container', async () => {
-      assert.deepEqual(await attack(world.daemon, image, exec), []);
+    describe('as a further process', () => {
+      const exec = () => world.daemon.ok(['exec', 'attacker', 'true']);
+
+      it('is not seen before it has nothing left but the rights of the container', async () => {
+        assert.deepEqual(await attack(world.daemon, image, exec), []);
+      });
+
+      it('is caught with all capabilities of the host when a filter makes it appear early', async () => {
+        const caught = await attack(world.daemon, image, exec, ...early());
+        assert.ok(caught.includes('power '), caught.join());
+      });
     });
 
-    it('is caught with all capabilities of the host when a filter makes it appear early', async () => {
-      const caught = await attack(world.daemon, image, exec, '--security-opt', `seccomp=${profile}`);
-      assert.ok(caught.includes('power '), caught.join());
+    describe('as a container that shares the PID namespace', () => {
+      const start = (...flags: string[]) =>
+        world.daemon.ok(['run', '--rm', '--pid', 'container:attacker', ...flags, image, 'true']);
+
+      it('is not seen before it has nothing left but its own rights', async () => {
+        assert.deepEqual(await attack(world.daemon, image, start), []);
+      });
+
+      it('shows all of the host when a filter makes it appear early', async () => {
+        const caught = await attack(world.daemon, image, () => start(...early()));
+        assert.ok(caught.includes('power ') && caught.includes('root SECRET'), caught.join());
+      });
     });
   });
 
@@ -107,9 +125,12 @@ describe('a process that enters a container whose processes trace it', () => {
       }
     });
 
-    const start = () => world.daemon.ok(['run', '--rm', '--pid', 'container:attacker', image, 'true']);
+    const start = () => {
+      const early = ['--security-opt', `seccomp=${profile}`];
+      return world.daemon.ok(['run', '--rm', '--pid', 'container:attacker', ...early, image, 'true']);
+    };
 
-    it('is not to be traced, also where it takes its place in the PID namespace early', async () => {
+    it('is not to be traced when a filter makes it appear early', async () => {
       assert.deepEqual(await attack(world.daemon, image, start), []);
     });
 

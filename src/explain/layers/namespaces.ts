@@ -114,6 +114,7 @@ function hostName({ spec, kernel }: LayerInput): Fact[] {
 
 export function namespacesLayer(input: LayerInput): ExplainLayer {
   const asked = new Map((input.spec.linux?.namespaces ?? []).map((namespace) => [namespace.type, namespace]));
+  const pid = asked.get('pid');
   return {
     name: 'namespaces',
     title: 'Namespaces: what the container can see',
@@ -122,7 +123,7 @@ export function namespacesLayer(input: LayerInput): ExplainLayer {
     facts: [
       ...KINDS.map((kind) => namespaceFact(kind, asked.get(kind.type), input.kernel)),
       ...clockFacts(input),
-      ...firstProcess(input.kernel, asked.has('pid')),
+      ...firstProcess(input.kernel, pid !== undefined && pid.path === undefined),
       ...hostName(input),
     ],
   };

@@ -8,6 +8,7 @@ import type { NamespaceType, Process, Spec } from '../../oci/runtime-spec.ts';
 import type { SeccompProgram } from '../../security/seccomp/index.ts';
 import { sharedLabel } from '../../security/selinux/index.ts';
 import type { CgroupBackend } from '../cgroups/backend.ts';
+import { mountNamespaceBeside, withAppear } from './appear.ts';
 import { CLONE, MS } from './constants.ts';
 import { Binds } from './binds.ts';
 import { parseMountOptions } from './mount-options.ts';
@@ -94,6 +95,7 @@ function setupOps(
   process: Process,
   cgroups: ReturnType<CgroupBackend['planContainer']>,
   binds: Binds,
+  procFrom: string | null,
 ): PlanOp[] {
   const { id, stateDir, logPath, monitorFlags, spec, unmonitored } = input;
   return [
@@ -102,7 +104,7 @@ function setupOps(
     ...cgroups.setup,
     ...(cgroups.oom === undefined || unmonitored !== undefined ? [] : [cgroups.oom]),
     ...(cgroups.cgroupInto === undefined ? [] : [cgroups.cgroupInto]),
-    ...beforeClone(spec, process),
+    ...beforeClone(spec, process, procFrom !== null),
     ...preparedRoot(input),
     ...binds.opened,
     op('setup', 'namespaces', 'clone', { flags: cloneFlags(spec) }),
@@ -141,12 +143,12 @@ function childNetworkOps(network: NetworkBatches, mustWait: boolean, beforeUp: r
   return [...ready, op('child', 'network', 'netlink', { protocol: PROTOCOL_ROUTE, messages: network.child })];
 }
 
-function namespaceOps(spec: Spec, id: string, join: readonly PlanOp[]): PlanOp[] {
+function namespaceOps(spec: Spec, id: string, join: readonly PlanOp[], appearsLast: boolean): PlanOp[] {
   return [
     // First of all: no mount made from here on may reach the host.
     op('child', 'namespaces', 'mountPropagation', { path: '/', flags: MS.slave | MS.rec }),
     ...join,
-    ...joinOps(spec),
+    ...joinOps(spec, appearsLast),
     ...queueLabelOps(spec),
     ...(namespaceOf(spec, 'cgroup')?.path === undefined && has(spec, 'cgroup')
       ? [op('child', 'namespaces', 'unshare', { flags: CLONE.cgroup })]
@@ -174,10 +176,17 @@ function rootOps(root: OverlayMount | BindRoot, isPrepared: boolean): PlanOp[] {
   return [op('child', 'rootfs', 'bindRoot', { source: root.directory, target: '', recursive: 1, attrs: 0n })];
 }
 
-function rootfsOps(input: StartInput, process: Process, cgroupPath: string, binds: Binds): PlanOp[] {
+function rootfsOps(
+  input: StartInput,
+  process: Process,
+  cgroupPath: string,
+  binds: Binds,
+  procFrom: string | null,
+): PlanOp[] {
   const { spec, overlay, cgroups, network } = input;
   const label = spec.linux?.mountLabel ?? '';
-  const view = { backend: cgroups, path: cgroupPath, ownNamespace: has(spec, 'cgroup'), to: binds, label };
+  const ownNamespace = has(spec, 'cgroup');
+  const view = { backend: cgroups, path: cgroupPath, ownNamespace, to: binds, procFrom, label };
   const inUserNamespace = hasUserNamespace(spec);
   const { mounted = [], beforePivot } = input.unmonitored ?? {};
   const mustWait = mounted.length > 0 || (inUserNamespace && (process.rlimits ?? []).length > 0);
@@ -237,7 +246,7 @@ function withRootLabel(input: StartInput): StartInput {
 /** Throws NotImplemented for what this runtime cannot do yet, InvalidParameter for a spec that makes no sense. */
 export function compileStartPlan(given: StartInput): Plan {
   const input = withRootLabel(given);
-  const { spec, id, cgroups, network } = input;
+  const { spec, id, cgroups, network, seccomp } = input;
   if (spec.process === undefined || spec.process.args.length === 0) {
     throw new EngineError('InvalidParameter', 'the spec names no program to run (process.args)');
   }
@@ -251,20 +260,23 @@ export function compileStartPlan(given: StartInput): Plan {
   checkSharedPid(spec, plan.cgroupInto !== undefined || input.unmonitored !== undefined);
   const mapped = hasUserNamespace(spec);
   const binds = new Binds(mapped);
-  const rootfs = rootfsOps(input, spec.process, cgroupPath, binds);
+  // Without a monitor, hooks and engines have been told the first number of the process by then.
+  const { unmonitored } = input;
+  const procFrom = unmonitored ? null : mountNamespaceBeside(namespaceOf(spec, 'pid')?.path, seccomp);
+  const rootfs = rootfsOps(input, spec.process, cgroupPath, binds, procFrom);
+  const [filter, late] = withAppear(filterOps(seccomp, listenedState(input)), procFrom !== null);
   return {
     ops: [
-      ...setupOps(input, spec.process, plan, binds),
+      ...setupOps(input, spec.process, plan, binds, procFrom),
       ...parentOps(network),
       ...(mapped ? rlimitOps(spec.process, 'parent') : []),
       ...(input.unmonitored?.parent ?? []),
-      ...namespaceOps(spec, id, plan.join),
+      ...namespaceOps(spec, id, plan.join, procFrom !== null),
       ...rootfs,
-      ...processOps(
-        mapped ? { ...spec.process, rlimits: [] } : spec.process,
-        filterOps(input.seccomp, listenedState(input)),
-        input.unmonitored?.beforeExec,
-      ),
+      ...processOps(mapped ? { ...spec.process, rlimits: [] } : spec.process, filter, [
+        ...late,
+        ...(unmonitored?.beforeExec ?? []),
+      ]),
       ...plan.cleanup,
     ],
   };

@@ -1,7 +1,8 @@
 /** A further process in a container that runs, as a plan: joins its cgroups and namespaces, then becomes the program. */
 import type { NamespaceType, Process } from '../../oci/runtime-spec.ts';
-import { AUDIT_ARCH_X86_64, loadFilter, type SeccompProgram, SYSCALLS } from '../../security/seccomp/index.ts';
+import type { SeccompProgram } from '../../security/seccomp/index.ts';
 import type { CgroupBackend } from '../cgroups/backend.ts';
+import { appearOp, mayAppearLast, withAppear } from './appear.ts';
 import { CLONE } from './constants.ts';
 import { keyLabelOps, labelOps } from './labels.ts';
 import { op } from './op.ts';
@@ -38,46 +39,6 @@ export interface ExecInput {
   beforeExec: readonly PlanOp[];
 }
 
-const CLONE_PARENT = 0x8000n | 0x10_0000n | 17n;
-const TIOCSCTTY = 0x540en;
-const PR_CAP_AMBIENT = 47n;
-/** What `appear` does after the filter is there, by system calls and their arguments. */
-const APPEARING: readonly [name: string, ...args: bigint[]][] = [
-  ['clone', CLONE_PARENT],
-  ['exit_group'],
-  ['prctl', 1n, 9n],
-  ['recvfrom'],
-  ['setsid'],
-  ['ioctl', 0n, TIOCSCTTY],
-];
-
-/** What else happens between the filter and the listener's being told of it, if that is done behind `appear`. */
-const UNTOLD: typeof APPEARING = [['setresuid'], ['capset'], ['prctl', PR_CAP_AMBIENT]];
-
-/**
- * The process is seen by the container's others only when it has their rights and no more, unless the filter keeps it
- * from appearing so late: then it is hidden only from those without CAP_SYS_PTRACE.
- */
-function mayAppearLast(seccomp: SeccompProgram | null): boolean {
-  if (seccomp === null) return true;
-  const answer = appearsLast.get(seccomp) ?? letsAppearLast(seccomp);
-  appearsLast.set(seccomp, answer);
-  return answer;
-}
-
-/** Of each program once: interpreting it costs more than all else of an exec's plan, and containers share programs. */
-const appearsLast = new WeakMap<SeccompProgram, boolean>();
-
-function letsAppearLast(seccomp: SeccompProgram): boolean {
-  const filter = loadFilter(seccomp.filter);
-  // A call that waits for the listener before it is told of the process would wait for ever.
-  const calls = seccomp.listener === null ? APPEARING : [...APPEARING, ...UNTOLD];
-  return calls.every(([name, ...args]) => {
-    const nr = SYSCALLS.SCMP_ARCH_X86_64.get(name) ?? -1;
-    return filter.run({ nr, arch: AUDIT_ARCH_X86_64, args }).action === 'allow';
-  });
-}
-
 export function compileExecPlan(input: ExecInput): Plan {
   const { joined, process, id } = input;
   const { cgroupInto, join } = input.cgroups.planContainer(input.cgroupsPath, {});
@@ -86,11 +47,8 @@ export function compileExecPlan(input: ExecInput): Plan {
   const { height: rows = 0, width: cols = 0 } = process.consoleSize ?? {};
   // Only the host's root may raise limits; in a user namespace this process is not that any more.
   const limited = own.has('user') && (process.rlimits ?? []).length > 0;
-  const appear = [op('child', 'namespaces', 'appear', {})];
   const isLast = mayAppearLast(input.seccomp);
-  const filter = filterOps(input.seccomp, input.listened);
-  // The listener is told of the process that runs the program: behind `appear`.
-  const [early, late] = isLast ? [filter.slice(0, 1), [...appear, ...filter.slice(1)]] : [filter, []];
+  const [early, late] = withAppear(filterOps(input.seccomp, input.listened), isLast);
   return {
     ops: [
       ...input.setup,
@@ -108,7 +66,7 @@ export function compileExecPlan(input: ExecInput): Plan {
       ...(limited ? [op('child', 'limits', 'waitParent', {})] : []),
       ...(process.terminal === true ? [op('child', 'terminal', 'execPty', { rows, cols, uid: process.user.uid })] : []),
       ...input.joinedOps,
-      ...(isLast ? [] : appear),
+      ...(isLast ? [] : [appearOp()]),
       ...processOps(limited ? { ...process, rlimits: [] } : process, early, [...late, ...input.beforeExec]),
     ],
   };

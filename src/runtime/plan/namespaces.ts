@@ -87,8 +87,8 @@ function timeOps(spec: Spec): PlanOp[] {
 }
 
 /** Before the clone, in the section setup. */
-export function beforeClone(spec: Spec, process: Process): PlanOp[] {
-  const pid = namespaceOf(spec, 'pid')?.path;
+export function beforeClone(spec: Spec, process: Process, appearsLast: boolean): PlanOp[] {
+  const pid = appearsLast ? undefined : namespaceOf(spec, 'pid')?.path;
   return [
     ...userOps(spec, process),
     ...(pid === undefined ? [] : [op('setup', 'namespaces', 'joinPid', { path: pid })]),
@@ -97,10 +97,12 @@ export function beforeClone(spec: Spec, process: Process): PlanOp[] {
 }
 
 /** In the new process, before anything is mounted or set up in a namespace. */
-export function joinOps(spec: Spec): PlanOp[] {
+export function joinOps(spec: Spec, appearsLast: boolean): PlanOp[] {
   const time = namespaceOf(spec, 'time')?.path;
   const hide = namespaceOf(spec, 'pid')?.path !== undefined;
-  const paths = JOINED_INSIDE.flatMap((type) => {
+  // The PID namespace is only entered by what this process makes from here on.
+  const types = appearsLast ? ([...JOINED_INSIDE, 'pid'] as const) : JOINED_INSIDE;
+  const paths = types.flatMap((type) => {
     const path = namespaceOf(spec, type)?.path;
     return path === undefined ? [] : [op('child', 'namespaces', 'setns', { path, nsType: CLONE[type] })];
   });

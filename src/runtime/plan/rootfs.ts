@@ -15,6 +15,8 @@ export interface MountView {
   backend: CgroupBackend;
   path: string;
   ownNamespace: boolean;
+  /** The mount namespace whose procfs is shown, or null for one of its own. */
+  procFrom: string | null;
   /** SELinux context of the files in new file systems, '' for none. */
   label: string;
 }
@@ -61,6 +63,9 @@ export function mountOps(mounts: readonly Mount[], view: MountView): PlanOp[] {
     const { destination: target, type = 'none', source = type } = mount;
     if (isBind(mount, options)) return view.to.ops(source, target, options, mount);
     if (type === 'cgroup') return cgroupOps(target, options, view);
+    if (type === 'proc' && view.procFrom !== null) {
+      return view.to.ops('/proc', target, { ...options, bind: 'bind' }, { sourceNamespace: view.procFrom });
+    }
     const fs = withContextOption(type, options.fs, view.label);
     return [op('child', 'mounts', 'mountFs', { fsType: type, source, target, options: fs, attrs: options.attrs })];
   });

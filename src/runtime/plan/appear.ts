@@ -1,0 +1,66 @@
+/**
+ * When a process becomes visible in a PID namespace that others live in. While it is prepared it has the rights of the host,
+ * and those of the others who have CAP_SYS_PTRACE may trace it then (CVE-2016-9962).
+ */
+import { AUDIT_ARCH_X86_64, loadFilter, type SeccompProgram, SYSCALLS } from '../../security/seccomp/index.ts';
+import { op } from './op.ts';
+import type { PlanOp } from './table.ts';
+
+const CLONE_PARENT = 0x8000n | 0x10_0000n | 17n;
+const TIOCSCTTY = 0x540en;
+const PR_CAP_AMBIENT = 47n;
+/** What `appear` does after the filter is there, by system calls and their arguments. */
+const APPEARING: readonly [name: string, ...args: bigint[]][] = [
+  ['clone', CLONE_PARENT],
+  ['exit_group'],
+  ['prctl', 1n, 9n],
+  ['recvfrom'],
+  ['setsid'],
+  ['ioctl', 0n, TIOCSCTTY],
+];
+
+/** What else happens between the filter and the listener's being told of it, if that is done behind `appear`. */
+const UNTOLD: typeof APPEARING = [['setresuid'], ['capset'], ['prctl', PR_CAP_AMBIENT]];
+
+/**
+ * The process is seen by the container's others only when it has their rights and no more, unless the filter keeps it
+ * from appearing so late: then it is hidden only from those without CAP_SYS_PTRACE.
+ */
+export function mayAppearLast(seccomp: SeccompProgram | null): boolean {
+  if (seccomp === null) return true;
+  const answer = appearsLast.get(seccomp) ?? letsAppearLast(seccomp);
+  appearsLast.set(seccomp, answer);
+  return answer;
+}
+
+/** Of each program once: interpreting it costs more than all else of an exec's plan, and containers share programs. */
+const appearsLast = new WeakMap<SeccompProgram, boolean>();
+
+function letsAppearLast(seccomp: SeccompProgram): boolean {
+  const filter = loadFilter(seccomp.filter);
+  // A call that waits for the listener before it is told of the process would wait for ever.
+  const calls = seccomp.listener === null ? APPEARING : [...APPEARING, ...UNTOLD];
+  return calls.every(([name, ...args]) => {
+    const nr = SYSCALLS.SCMP_ARCH_X86_64.get(name) ?? -1;
+    return filter.run({ nr, arch: AUDIT_ARCH_X86_64, args }).action === 'allow';
+  });
+}
+
+/** Stands where the process has nothing left but the rights of the container, if it may stand so late. */
+export function appearOp(): PlanOp {
+  return op('child', 'namespaces', 'appear', {});
+}
+
+/** The filter's operations, and what comes behind the identity's: a listener is told of the process that runs the program. */
+export function withAppear(filter: readonly PlanOp[], isLast: boolean): [filter: readonly PlanOp[], late: PlanOp[]] {
+  return isLast ? [filter.slice(0, 1), [appearOp(), ...filter.slice(1)]] : [filter, []];
+}
+
+/**
+ * A container in the PID namespace of another one appears there last too. It then cannot mount a procfs of that namespace
+ * itself: it shows the other's, out of the mount namespace whose path this is. null: the process is born there, and hidden.
+ */
+export function mountNamespaceBeside(pidPath: string | undefined, seccomp: SeccompProgram | null): string | null {
+  const match = /^(\/proc\/\d+\/ns\/)pid$/.exec(pidPath ?? '');
+  return match !== null && mayAppearLast(seccomp) ? `${match[1]}mnt` : null;
+}
