@@ -5,7 +5,6 @@ import type { ContainerConfig, HostConfig } from '../../oci/container-config.ts'
 import type { Spec } from '../../oci/runtime-spec.ts';
 import { buildSpec } from '../../oci/spec/build.ts';
 import type { IdMap, JoinedContainers } from '../../oci/spec/namespaces.ts';
-import { compileSeccomp, type SeccompProgram } from '../../security/seccomp/index.ts';
 import { type CgroupLayout, createCgroupBackend } from '../cgroups/index.ts';
 import { compileReadPlan, compileStartPlan, NETNS_FD, type StartInput } from './compile.ts';
 import { CLONE, MOUNT_ATTR, MS, RLIM_INFINITY } from './constants.ts';
@@ -310,42 +309,16 @@ describe('compileReadPlan', () => {
 });
 
 describe('shared namespaces', () => {
-  const joined = { pid: 7, ipc: 7, network: 7 };
-  const compileJoined = (seccomp: SeccompProgram | null) =>
-    compile({ joined, over: { network: { mode: 'join' }, seccomp } });
-  const filterOf = (...refused: string[]) =>
-    compileSeccomp(
-      { defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names: refused, action: 'SCMP_ACT_ERRNO' }] },
-      { caps: [], arch: 'x86_64', kernel: [6, 1] },
-    );
-
   it('joins by path, the PID namespace last of all, with the procfs of the other container', () => {
-    for (const seccomp of [null, filterOf('mount')]) {
-      const plan = compileJoined(seccomp);
-      assert.equal(at(plan, 'joinPid'), -1);
-      assert.deepEqual(
-        argsOf(plan, 'setns').map(({ path }) => path),
-        ['/proc/7/ns/net', '/proc/7/ns/ipc', '/proc/7/ns/pid'],
-      );
-      assert.ok(argsOf(plan, 'mountFs').every(({ fsType }) => fsType !== 'proc'));
-      const proc = argsOf(plan, 'holdTree').find(({ source }) => source === '/proc');
-      assert.deepEqual([proc?.nsPath, proc?.recursive], ['/proc/7/ns/mnt', 0]);
-      assertOrder(plan, 'hideProcess', 'setns', 'mountHeld', 'pivot', 'setUid', 'capset', 'appear', 'exec');
-      assert.equal(plan.ops.filter(({ section }) => section === 'child').at(-2)?.op, 'appear');
-    }
-  });
-
-  it('joins the PID namespace before the clone, hidden until the exec, where the filter refuses to do so later', () => {
-    const plan = compileJoined(filterOf('setsid'));
-    assert.equal(at(plan, 'appear'), -1);
-    assert.deepEqual(argsOf(plan, 'joinPid'), [{ path: '/proc/7/ns/pid' }]);
+    const joined = { pid: 7, ipc: 7, network: 7 };
+    const plan = compile({ joined, over: { network: { mode: 'join' }, seccomp: null } });
     assert.deepEqual(argsOf(plan, 'clone'), [{ flags: CLONE.mount | CLONE.uts }]);
-    assert.deepEqual(
-      argsOf(plan, 'setns').map(({ path }) => path),
-      ['/proc/7/ns/net', '/proc/7/ns/ipc'],
-    );
-    assertOrder(plan, 'joinPid', 'holdTree', 'clone', 'mountPropagation', 'hideProcess', 'setns', 'mountHeld', 'pivot');
-    assert.deepEqual(argsOf(plan, 'holdTree')[0]?.nsPath, '/proc/7/ns/mnt');
+    const paths = argsOf(plan, 'setns').map(({ path }) => path);
+    assert.deepEqual(paths, ['/proc/7/ns/net', '/proc/7/ns/ipc', '/proc/7/ns/pid']);
+    assert.ok(argsOf(plan, 'mountFs').every(({ fsType }) => fsType !== 'proc'));
+    const proc = argsOf(plan, 'holdTree').find(({ source }) => source === '/proc');
+    assert.deepEqual([proc?.nsPath, proc?.recursive], ['/proc/7/ns/mnt', 0]);
+    assertOrder(plan, 'hideProcess', 'setns', 'mountHeld', 'pivot', 'setUid', 'capset', 'appear', 'exec');
     assert.equal(at(plan, 'netlink'), -1, "the other container's network is set up");
   });
 
