@@ -12,6 +12,7 @@ import { findProgram } from './find.ts';
 import { unmountBelow } from './unmount.ts';
 
 export interface Dockerd extends AsyncDisposable {
+  readonly socket: string;
   docker(args: readonly string[]): Promise<Finished>;
 }
 
@@ -24,7 +25,8 @@ export async function startDockerd(moreArgs: readonly string[] = []): Promise<Do
   await runProgram('ip', ['link', 'add', bridge, 'type', 'bridge']);
   await runProgram('ip', ['address', 'add', bip, 'dev', bridge]);
   await runProgram('ip', ['link', 'set', bridge, 'up']);
-  const host = `unix://${join(root, 'docker.sock')}`;
+  const socket = join(root, 'docker.sock');
+  const host = `unix://${socket}`;
   const roots = ['--data-root', join(root, 'data'), '--exec-root', join(root, 'exec'), '--pidfile', join(root, 'pid')];
   const network = [
     '--bridge',
@@ -67,7 +69,7 @@ export async function startDockerd(moreArgs: readonly string[] = []): Promise<Do
     await dispose();
     throw new Error(`dockerd does not answer; its log:\n${text}`, { cause });
   }
-  return { docker, [Symbol.asyncDispose]: dispose };
+  return { socket, docker, [Symbol.asyncDispose]: dispose };
 }
 
 async function end(child: ChildProcess, instance: Instance): Promise<void> {

@@ -7,7 +7,7 @@ import { ROUTES } from './routes/index.ts';
 
 const CASES = 1500;
 const NAMES = ['c', 'none', 'a/b', '%2F', '%zz', '', '//', '../..', '%00', 'ü'];
-const PREFIXES = ['', '/v1.51', '/v1.24', '/v1.', '/v9.9.9', '/v'];
+const PREFIXES = ['', '/v1.55', '/v1.24', '/v1.', '/v9.9.9', '/v'];
 const QUERIES = [
   '',
   '?',

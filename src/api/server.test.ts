@@ -13,7 +13,7 @@ describe('every answer', () => {
     await using api = await TestApi.start();
     for (const path of ['/version', '/nowhere', '/v1.99/info', '/_ping']) {
       const { headers } = await api.ask('GET', path);
-      assert.equal(headers['api-version'], '1.51', path);
+      assert.equal(headers['api-version'], '1.55', path);
       assert.equal(headers['ostype'], 'linux');
       assert.equal(headers['server'], 'isle/0.1.0 (linux)');
       assert.equal(headers['docker-experimental'], 'false');
@@ -62,7 +62,7 @@ describe('_ping', () => {
 describe('versions', () => {
   it('takes every version from 1.24 to the newest, and none', async () => {
     await using api = await TestApi.start();
-    for (const prefix of ['', '/v1.24', '/v1.40', '/v1.51']) {
+    for (const prefix of ['', '/v1.24', '/v1.40', '/v1.51', '/v1.55']) {
       assert.equal((await api.ask('GET', `${prefix}/version`)).status, 200, prefix);
     }
   });
@@ -72,9 +72,9 @@ describe('versions', () => {
     const old = await api.ask('GET', '/v1.23/version');
     assert.equal(old.status, 400);
     assert.match(old.text, /client version 1\.23 is too old\. Minimum supported API version is 1\.24/);
-    const young = await api.ask('GET', '/v1.52/version');
+    const young = await api.ask('GET', '/v1.56/version');
     assert.equal(young.status, 400);
-    assert.match(young.text, /client version 1\.52 is too new\. Maximum supported API version is 1\.51/);
+    assert.match(young.text, /client version 1\.56 is too new\. Maximum supported API version is 1\.55/);
     assert.equal((await api.ask('GET', '/v2.0/version')).status, 400);
   });
 });

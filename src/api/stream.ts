@@ -36,18 +36,25 @@ export async function sendStream(call: Call, tty: boolean, source: Readable): Pr
   response.end();
 }
 
-/** Sends 200 at once, then one JSON object a line. Resolves when the source ends or the client has gone. */
-export async function sendJsonLines(call: Call, source: AsyncIterable<unknown>): Promise<void> {
+/**
+ * Sends 200 at once, then one JSON object a line, each behind `prefix`. Resolves when the source ends or the client has
+ * gone.
+ */
+export async function sendJsonLines(
+  call: Call,
+  source: AsyncIterable<unknown>,
+  { type, prefix } = { type: 'application/json', prefix: '' },
+): Promise<void> {
   const { response } = call;
   const iterator = source[Symbol.asyncIterator]();
   // Asked for before the headers go out: whatever happens after the client saw them is seen.
   let next = iterator.next();
   next.catch(() => {});
-  call.openStream('application/json');
+  call.openStream(type);
   try {
     for (let item = await next; item.done !== true; item = await next) {
       if (response.destroyed) return;
-      if (!response.write(`${encodeJson(item.value)}\n`)) await drained(call);
+      if (!response.write(`${prefix}${encodeJson(item.value)}\n`)) await drained(call);
       next = iterator.next();
     }
     response.end();

@@ -1,7 +1,7 @@
 /** API versions: `1.<minor>`. Everything below speaks of the minor number alone. */
 import { EngineError } from '../errors.ts';
 
-export const API_MINOR = 51;
+export const API_MINOR = 55;
 const MIN_API_MINOR = 24;
 export const API_VERSION = `1.${API_MINOR}`;
 export const MIN_API_VERSION = `1.${MIN_API_MINOR}`;

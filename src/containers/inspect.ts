@@ -188,7 +188,7 @@ function idMappingsJson({ uid, gid }: IdMap): JsonObject {
 }
 
 export function mountsJson(record: ContainerRecord): JsonObject[] {
-  return bindRequests(record.hostConfig).map(({ source, target, mode, readonly, propagation }) => ({
+  const binds = bindRequests(record.hostConfig).map(({ source, target, mode, readonly, propagation }) => ({
     Type: 'bind',
     Source: source,
     Destination: target,
@@ -196,6 +196,18 @@ export function mountsJson(record: ContainerRecord): JsonObject[] {
     RW: readonly === 'no',
     Propagation: propagation || 'rprivate',
   }));
+  // As dockerd: those of --mount are told here, those of --tmpfs in the HostConfig only.
+  const tmpfs = (record.hostConfig.Mounts ?? [])
+    .filter(({ Type }) => Type === 'tmpfs')
+    .map(({ Target, ReadOnly }) => ({
+      Type: 'tmpfs',
+      Source: '',
+      Destination: Target,
+      Mode: '',
+      RW: ReadOnly !== true,
+      Propagation: '',
+    }));
+  return [...binds, ...tmpfs];
 }
 
 export function networkIdOf(record: ContainerRecord, bridge: BridgePort): string {

@@ -53,12 +53,24 @@ function summary(context: ContainersContext, container: Container): JsonObject {
     Labels: record.config.Labels ?? {},
     State: container.removing ? 'removing' : record.state.status,
     Status: statusText(container),
-    HostConfig: { NetworkMode: record.hostConfig.NetworkMode || 'default' },
+    HostConfig: hostConfigJson(record),
     NetworkSettings: {
       Networks: { [mode]: endpointJson(record.endpoint, networkIdOf(record, context.bridge)) },
     },
     Mounts: mountsJson(record),
+    ...healthJson(container),
   };
+}
+
+function hostConfigJson({ hostConfig: { NetworkMode, Annotations } }: ContainerRecord): JsonObject {
+  const annotations = Object.keys(Annotations ?? {}).length > 0 ? { Annotations } : {};
+  return { NetworkMode: NetworkMode || 'default', ...annotations };
+}
+
+function healthJson({ health }: Container): JsonObject {
+  if (health === null) return { Health: { Status: 'none', FailingStreak: 0 } };
+  const { status, failingStreak } = health.state;
+  return { Health: { Status: status, FailingStreak: failingStreak } };
 }
 
 /** As it was asked for, while that still means this image; then its id. */

@@ -136,6 +136,7 @@ function sampleJson({ record }: Container, now: Sample, before: Sample | null): 
   return {
     name: `/${record.name}`,
     id: record.id,
+    os_type: 'linux',
     read: now.read,
     preread: before?.read ?? ZERO_TIME,
     num_procs: 0,

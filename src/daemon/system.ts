@@ -62,6 +62,9 @@ interface EngineFacts {
   hasSelinux: boolean;
 }
 
+/** Of programs that are not part of isle; dockerd's word for one that it cannot ask. */
+const NO_COMMIT = { ID: 'N/A' };
+
 /** As dockerd lists them; AppArmor only where containers get a profile. */
 function securityOptions({ config, appArmor, hasSelinux }: EngineFacts): string[] {
   return [
@@ -131,7 +134,12 @@ export function infoJson(facts: EngineFacts): JsonObject {
     LiveRestoreEnabled: true,
     Isolation: '',
     InitBinary: '',
+    ContainerdCommit: NO_COMMIT,
+    RuncCommit: NO_COMMIT,
+    InitCommit: NO_COMMIT,
     SecurityOptions: securityOptions(facts),
+    FirewallBackend: { Driver: 'nftables' },
+    CDISpecDirs: [],
     Warnings: appArmor.problem === null ? null : [`WARNING: ${appArmor.problem}`],
   };
 }

@@ -1,25 +1,38 @@
 /** Plain requests to the Engine API, for what the docker command line does not show: status codes and bodies. */
-import { request } from 'node:http';
+import { type IncomingHttpHeaders, request } from 'node:http';
 import { text } from 'node:stream/consumers';
-import type { TestDaemon } from './daemon.ts';
 
 export interface Answer {
   status: number;
   text: string;
   /** `message` of a JSON error body; '' if there is none. */
   message: string;
+  headers: IncomingHttpHeaders;
+}
+
+interface Asked {
+  /** of the API */
+  version?: string | undefined;
+  headers?: Record<string, string> | undefined;
 }
 
 /** A body that is a string is sent as it is; anything else as JSON. */
-export async function api(daemon: TestDaemon, method: string, path: string, body?: unknown): Promise<Answer> {
+export async function api(
+  engine: { readonly socket: string },
+  method: string,
+  path: string,
+  body?: unknown,
+  { version = '1.50', headers: more = {} }: Asked = {},
+): Promise<Answer> {
   const payload = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
-  const headers = payload === undefined ? {} : { 'content-type': 'application/json' };
+  const headers = { ...(payload === undefined ? {} : { 'content-type': 'application/json' }), ...more };
   return new Promise((resolve, reject) => {
     const sent = request(
-      { socketPath: daemon.socket, method, path: `/v1.50${path}`, headers, agent: false },
+      { socketPath: engine.socket, method, path: `/v${version}${path}`, headers, agent: false },
       (response) => {
         text(response).then((answer) => {
-          resolve({ status: response.statusCode ?? 0, text: answer, message: messageOf(answer) });
+          const { statusCode: status = 0, headers } = response;
+          resolve({ status, text: answer, message: messageOf(answer), headers });
         }, reject);
       },
     );

@@ -38,7 +38,7 @@ describe('docker against the API: looking', () => {
   it('version', async () => {
     await using api = await TestApi.start();
     const { code, stdout } = await docker(api, ['version', '--format', '{{.Server.APIVersion}} {{.Server.Version}}']);
-    assert.deepEqual([code, stdout.trim()], [0, '1.51 0.1.0']);
+    assert.deepEqual([code, stdout.trim()], [0, '1.55 0.1.0']);
   });
 
   it('ps, images and inspect', async () => {

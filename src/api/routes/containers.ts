@@ -1,5 +1,6 @@
 import { EngineError } from '../../errors.ts';
 import { hasBody } from '../body.ts';
+import { createOf, inspectFor, summaryFor } from '../by-version.ts';
 import type { Call } from '../call.ts';
 import { createRequest } from '../create-request.ts';
 import type { Route } from '../router.ts';
@@ -24,6 +25,9 @@ const PRUNE_FILTERS = ['label', 'label!', 'until'];
 
 /** The API since which `signal` is read by stop and restart. */
 const STOP_SIGNAL_SINCE_MINOR = 42;
+
+/** The API since which `platform` is read by create. */
+const PLATFORM_SINCE_MINOR = 41;
 
 /** "A non-null JSON object has at least 7 characters", as dockerd has it. */
 const LONGEST_EMPTY_BODY_BYTES = 7;
@@ -53,8 +57,8 @@ async function createContainer(call: Call): Promise<void> {
   const { query } = call;
   const created = await call.backend.containers.create(
     query.optionalText('name'),
-    query.optionalText('platform'),
-    request,
+    call.apiMinor < PLATFORM_SINCE_MINOR ? undefined : query.optionalText('platform'),
+    createOf(call.apiMinor, request),
   );
   const ignored = unknownFields.map(
     (path) => `The field ${path} of the request is not known to isle and has no effect.`,
@@ -70,7 +74,10 @@ async function listContainers(call: Call): Promise<void> {
     size: query.flag('size'),
     filters: query.filters(LIST_FILTERS),
   });
-  call.sendJson(200, containers);
+  call.sendJson(
+    200,
+    containers.map((summary) => summaryFor(call.apiMinor, summary)),
+  );
 }
 
 async function pruneContainers(call: Call): Promise<void> {
@@ -78,7 +85,8 @@ async function pruneContainers(call: Call): Promise<void> {
 }
 
 async function inspectContainer(call: Call): Promise<void> {
-  call.sendJson(200, await call.backend.containers.inspect(call.name, { size: call.query.flag('size') }));
+  const container = await call.backend.containers.inspect(call.name, { size: call.query.flag('size') });
+  call.sendJson(200, inspectFor(call.apiMinor, container));
 }
 
 async function startContainer(call: Call): Promise<void> {

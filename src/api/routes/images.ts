@@ -1,4 +1,5 @@
 import { EngineError } from '../../errors.ts';
+import { imageFor } from '../by-version.ts';
 import type { Call } from '../call.ts';
 import { parseRegistryAuth } from '../registry-auth.ts';
 import type { Route } from '../router.ts';
@@ -85,8 +86,7 @@ function isEmpty(list: unknown): boolean {
 
 async function inspectImage(call: Call): Promise<void> {
   const image = await call.backend.images.inspect(call.name);
-  const legacy = call.apiMinor < NO_VIRTUAL_SIZE_SINCE_MINOR;
-  call.sendJson(200, legacy ? { ...image, VirtualSize: image['Size'] } : image);
+  call.sendJson(200, imageFor(call.apiMinor, image));
 }
 
 async function tagImage(call: Call): Promise<void> {

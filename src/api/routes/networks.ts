@@ -1,3 +1,4 @@
+import { listedNetworkFor } from '../by-version.ts';
 import type { Call } from '../call.ts';
 import type { Route } from '../router.ts';
 
@@ -14,5 +15,9 @@ export const NETWORK_ROUTES: readonly Route[] = [
 ];
 
 async function listNetworks(call: Call): Promise<void> {
-  call.sendJson(200, await call.backend.networks.list(call.query.filters(LIST_FILTERS)));
+  const networks = await call.backend.networks.list(call.query.filters(LIST_FILTERS));
+  call.sendJson(
+    200,
+    networks.map((network) => listedNetworkFor(call.apiMinor, network)),
+  );
 }

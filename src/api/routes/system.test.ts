@@ -18,7 +18,7 @@ describe('events', () => {
   it('sends headers at once and one event a line, with every digit of timeNano', async () => {
     await using api = await TestApi.start();
     const client = await api.raw();
-    client.write('GET /events HTTP/1.1\r\nHost: x\r\n\r\n');
+    client.write('GET /v1.51/events HTTP/1.1\r\nHost: x\r\n\r\n');
     await client.until(/\r\n\r\n$/);
     api.backend.eventsSource.write(EVENT);
     const received = await client.until(/\}\n/);
@@ -26,6 +26,30 @@ describe('events', () => {
     assert.ok(received.includes('{"status":"start","id":"c1","from":"hello","Type":"container","Action":"start"'));
     client.socket.destroy();
     await eventually(() => api.backend.eventsSource.destroyed);
+  });
+
+  it('leaves the fields of the first API out since 1.52', async () => {
+    await using api = await TestApi.start();
+    api.backend.eventsSource.end(EVENT);
+    const { text, headers } = await api.ask('GET', '/v1.52/events');
+    assert.deepEqual(Object.keys(JSON.parse(text) as object), Object.keys(EVENT));
+    assert.equal(headers['content-type'], 'application/json');
+  });
+
+  it('writes JSON lines, or a JSON sequence, for who accepts it', async () => {
+    for (const [accept, type, start] of [
+      ['application/jsonl', 'application/jsonl', '{'],
+      ['text/html, application/x-ndjson;q=0.9', 'application/x-ndjson', '{'],
+      ['application/json-seq', 'application/json-seq', '\u001e{'],
+      ['*/*', 'application/json', '{'],
+    ] as const) {
+      await using api = await TestApi.start();
+      api.backend.eventsSource.end(EVENT);
+      const { text, headers } = await api.ask('GET', '/events', { headers: { accept } });
+      assert.equal(headers['content-type'], type, accept);
+      assert.equal(text.slice(0, start.length), start, accept);
+      assert.equal(text.at(-1), '\n');
+    }
   });
 
   it('reads bounds and filters, and refuses bounds the wrong way round', async () => {

@@ -1,6 +1,8 @@
 import { EngineError } from '../../errors.ts';
 import type { EventMessage } from '../backend.ts';
+import { infoFor } from '../by-version.ts';
 import type { Call } from '../call.ts';
+import { diskUsageFor } from '../disk-usage.ts';
 import type { Route } from '../router.ts';
 import { sendJsonLines } from '../stream.ts';
 
@@ -16,6 +18,19 @@ const PING_HEADERS = [
   'inactive',
 ];
 
+/** The API since which a type of object can be asked for, and sums instead of lists. */
+const TYPES_SINCE_MINOR = 42;
+const VERBOSE_SINCE_MINOR = 52;
+/** The words for true and false that Go's parser takes. */
+const BOOLEANS = /^(1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/;
+
+/** The API since which events are without `status`, `id` and `from`. */
+const NO_LEGACY_EVENTS_SINCE_MINOR = 52;
+/** RFC 7464: each text begins with this character. */
+const JSON_SEQUENCE = 'application/json-seq';
+const RECORD_SEPARATOR = '\u001e';
+const EVENT_TYPES = ['application/jsonl', 'application/x-ndjson', JSON_SEQUENCE];
+
 const NANOS_PER_MS = 1_000_000n;
 
 export const SYSTEM_ROUTES: readonly Route[] = [
@@ -30,15 +45,31 @@ export const SYSTEM_ROUTES: readonly Route[] = [
     pattern: '/version',
     handle: async (call) => call.sendJson(200, await call.backend.system.version()),
   },
-  { method: 'GET', pattern: '/info', handle: async (call) => call.sendJson(200, await call.backend.system.info()) },
   {
     method: 'GET',
-    pattern: '/system/df',
-    handle: async (call) => call.sendJson(200, await call.backend.system.diskUsage(call.query.texts('type'))),
+    pattern: '/info',
+    handle: async (call) => call.sendJson(200, infoFor(call.apiMinor, await call.backend.system.info())),
   },
+  { method: 'GET', pattern: '/system/df', handle: sendDiskUsage },
   { method: 'GET', pattern: '/events', handle: sendEvents },
   { method: 'POST', pattern: '/auth', handle: refuseLogin },
 ];
+
+async function sendDiskUsage(call: Call): Promise<void> {
+  const { query, apiMinor, backend } = call;
+  const given = apiMinor >= VERBOSE_SINCE_MINOR ? query.optionalText('verbose') : undefined;
+  if (given !== undefined && !BOOLEANS.test(given)) {
+    throw new EngineError('InvalidParameter', `invalid value for verbose: ${given}`);
+  }
+  const lists = await backend.system.diskUsage(apiMinor >= TYPES_SINCE_MINOR ? query.texts('type') : []);
+  call.sendJson(200, diskUsageFor(apiMinor, given === undefined ? undefined : query.flag('verbose'), lists));
+}
+
+/** The types of an answer of one JSON object a line; the client's `Accept` chooses. */
+function eventsType(call: Call): string {
+  const accepted = (call.request.headers.accept ?? '').split(',').map((type) => type.split(';', 1)[0]?.trim());
+  return EVENT_TYPES.find((type) => accepted.includes(type)) ?? 'application/json';
+}
 
 function sendEvents(call: Call): Promise<void> {
   const since = call.query.nanoseconds('since');
@@ -48,7 +79,9 @@ function sendEvents(call: Call): Promise<void> {
     throw new EngineError('InvalidParameter', words);
   }
   const events = call.backend.system.events({ since, until, filters: call.query.filters() }, call.gone);
-  return sendJsonLines(call, withLegacyFields(events));
+  const type = eventsType(call);
+  const contents = call.apiMinor < NO_LEGACY_EVENTS_SINCE_MINOR ? withLegacyFields(events) : events;
+  return sendJsonLines(call, contents, { type, prefix: type === JSON_SEQUENCE ? RECORD_SEPARATOR : '' });
 }
 
 async function* withLegacyFields(events: AsyncIterable<EventMessage>): AsyncGenerator<object> {
