@@ -44,6 +44,7 @@ struct context {
   int root_fd;
   bool pivoted;
   int mask_fd; /* the empty read-only tmpfs, attached once and cloned for each further mask */
+  int copy_fd; /* the directory of copyFrom, or -1 */
 
   /* The container's first process. */
   int sync_fd;   /* socket to the other side */

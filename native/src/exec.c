@@ -29,7 +29,7 @@ int exec_close_host(struct context *ctx) {
     from = next + 1;
   }
   if (close_range(from, ~0U, 0) < 0) return errno;
-  ctx->root_fd = ctx->mask_fd = ctx->cgroup_fd = -1;
+  ctx->root_fd = ctx->mask_fd = ctx->copy_fd = ctx->cgroup_fd = -1;
   return 0;
 }
 

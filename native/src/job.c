@@ -59,7 +59,7 @@ void job_main(const struct job_process *process, uint32_t id, uint8_t type, int 
   keep_descriptors(process, status_fd);
   struct report own_report = {.at = -1, .failed_op = -1};
   struct context ctx = {.report = &own_report, .root_fd = -1, .mask_fd = -1, .sync_fd = -1, .cgroup_fd = -1, .netns_fd = -1, .pidfd = -1};
-  ctx.pidns_fd = ctx.userns_fd = ctx.mountns_fd = ctx.cwd_fd = ctx.init_fd = ctx.listener_fd = -1;
+  ctx.pidns_fd = ctx.userns_fd = ctx.mountns_fd = ctx.cwd_fd = ctx.init_fd = ctx.listener_fd = ctx.copy_fd = -1;
   ctx.status_fd = ctx.console_fd = ctx.terminal_fd = ctx.join_fd = ctx.hold_fd = -1;
   const char *problem = plan_parse(&ctx.plan, plan, length);
   if (problem) {

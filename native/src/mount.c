@@ -42,12 +42,16 @@ int mount_move(int mount_fd, int target_fd) {
   return move_mount(mount_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ? errno : 0;
 }
 
-int mount_attributes(int fd, uint64_t attrs, uint64_t propagation, bool recursive) {
-  if (attrs == 0 && propagation == 0) return 0;
-  struct mount_attr change = {.attr_set = attrs, .propagation = propagation};
+static int change_attributes(int fd, uint64_t attrs, uint64_t clear, uint64_t propagation, bool recursive) {
+  if (attrs == 0 && clear == 0 && propagation == 0) return 0;
+  struct mount_attr change = {.attr_set = attrs, .attr_clr = clear, .propagation = propagation};
   /* The access time flags are a field of their own: a value is only taken when the field is cleared with it. */
-  if (attrs & ATTRS_ATIME) change.attr_clr = ATTRS_ATIME;
+  if ((attrs | clear) & ATTRS_ATIME) change.attr_clr |= ATTRS_ATIME;
   return mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &change, sizeof(change)) < 0 ? errno : 0;
+}
+
+int mount_attributes(int fd, uint64_t attrs, uint64_t propagation, bool recursive) {
+  return change_attributes(fd, attrs, 0, propagation, recursive);
 }
 
 int mount_describe(int fd, uint64_t attrs, uint64_t propagation, bool recursive) {
@@ -92,17 +96,13 @@ int run_bind_root(struct context *ctx, const struct op_bind_root *op) {
   return adopt_root(ctx, tree);
 }
 
-static int configure(struct context *ctx, int context_fd, const struct op_mount_fs *op) {
-  if (*op->source && fsconfig(context_fd, FSCONFIG_SET_STRING, "source", op->source, 0) < 0) {
-    return fail_context(ctx, context_fd, errno);
-  }
-  struct plan_strs options = op->options;
+static int set_options(struct context *ctx, int context_fd, struct plan_strs options) {
   while (options.count > 0) {
     const char *option = plan_strs_next(&options);
     const char *value = strchr(option, '=');
     char key[256];
     size_t length = value ? (size_t)(value - option) : strlen(option);
-    if (length >= sizeof(key)) return fail(ctx, EINVAL, "option %s", option);
+    if (length >= sizeof(key)) return fail(ctx, EINVAL, "an option's name is longer than %zu bytes", sizeof(key) - 1);
     memcpy(key, option, length);
     key[length] = 0;
     int done = value ? fsconfig(context_fd, FSCONFIG_SET_STRING, key, value + 1, 0) : fsconfig(context_fd, FSCONFIG_SET_FLAG, key, NULL, 0);
@@ -111,6 +111,15 @@ static int configure(struct context *ctx, int context_fd, const struct op_mount_
       return *ctx->report->detail ? error : fail(ctx, error, "option %s", option);
     }
   }
+  return 0;
+}
+
+static int configure(struct context *ctx, int context_fd, const struct op_mount_fs *op) {
+  if (*op->source && fsconfig(context_fd, FSCONFIG_SET_STRING, "source", op->source, 0) < 0) {
+    return fail_context(ctx, context_fd, errno);
+  }
+  int error = set_options(ctx, context_fd, op->options);
+  if (error != 0) return error;
   return fsconfig(context_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0 ? fail_context(ctx, context_fd, errno) : 0;
 }
 
@@ -282,4 +291,25 @@ int run_mount_attrs(struct context *ctx, const struct op_mount_attrs *op) {
   int error = mount_attributes(target, op->attrs, 0, false);
   close(target);
   return error == EINVAL ? fail(ctx, error, "not a mount point, or unknown attributes") : error;
+}
+
+/* Of the file system all mounts of it: only what was asked for by name is changed there. */
+static int reconfigure(struct context *ctx, int target, struct plan_strs options) {
+  if (options.count == 0) return 0;
+  int context_fd = fspick(target, "", FSPICK_EMPTY_PATH | FSPICK_CLOEXEC);
+  if (context_fd < 0) return errno;
+  int error = set_options(ctx, context_fd, options);
+  if (error == 0 && fsconfig(context_fd, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0) < 0) error = fail_context(ctx, context_fd, errno);
+  close(context_fd);
+  return error;
+}
+
+int run_remount(struct context *ctx, const struct op_remount *op) {
+  int target = root_open(ctx, op->path, O_PATH, 0);
+  if (target < 0) return errno;
+  int error = reconfigure(ctx, target, op->options);
+  if (error == 0) error = change_attributes(target, op->attrs, op->clear, 0, false);
+  if (error == 0) error = mount_attributes(target, 0, op->propagation & MOUNT_PROPAGATION, (op->propagation & MS_REC) != 0);
+  close(target);
+  return error == EINVAL && !*ctx->report->detail ? fail(ctx, error, "nothing is mounted there, or it does not know what was asked for") : error;
 }

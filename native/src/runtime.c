@@ -186,7 +186,7 @@ int runtime_main(int argc, char **argv) {
   }
   struct report report = {.at = -1, .failed_op = -1};
   struct context ctx = {.report = &report, .root_fd = -1, .mask_fd = -1, .sync_fd = -1, .cgroup_fd = -1, .netns_fd = -1, .pidfd = -1,
-                        .pidns_fd = -1, .userns_fd = -1, .mountns_fd = -1, .cwd_fd = -1, .init_fd = -1, .listener_fd = -1,
+                        .pidns_fd = -1, .userns_fd = -1, .mountns_fd = -1, .cwd_fd = -1, .init_fd = -1, .listener_fd = -1, .copy_fd = -1,
                         .unmonitored = true, .console_fd = -1, .terminal_fd = -1, .join_fd = -1, .hold_fd = -1};
   unsigned long preserved = strtoul(argv[3], NULL, 10);
   ctx.status_fd = (int)strtol(argv[2], NULL, 10);

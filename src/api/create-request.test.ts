@@ -22,6 +22,21 @@ function refuses(value: unknown, words: string): void {
 }
 
 describe('createRequest', () => {
+  it('has zeros for what an entry of a list does not say, as for a decoder in Go', () => {
+    const lists = {
+      Ulimits: [{ Name: 'nofile' }],
+      Mounts: [{ Type: 'bind' }],
+      Devices: [{}],
+      BlkioDeviceReadBps: [{}],
+    };
+    assert.deepEqual(check({ HostConfig: lists }).value.HostConfig, {
+      Ulimits: [{ Name: 'nofile', Soft: 0, Hard: 0 }],
+      Mounts: [{ Type: 'bind', Target: '' }],
+      Devices: [{ PathOnHost: '' }],
+      BlkioDeviceReadBps: [{ Path: '', Rate: 0 }],
+    });
+  });
+
   it('gives the fields back as they came', () => {
     const request: CreateRequest = {
       Image: 'hello',

@@ -30,6 +30,7 @@ import {
   uint16,
   uint32,
   uint64,
+  zeroed,
 } from './schema.ts';
 
 const health = object<HealthConfig>({
@@ -41,9 +42,11 @@ const health = object<HealthConfig>({
   StartInterval: int64,
 });
 
-const throttles = list(object<ThrottleDevice>({ Path: string, Rate: uint64 }));
+const throttles = list(
+  zeroed<ThrottleDevice>({ Path: '', Rate: 0 }, object<ThrottleDevice>({ Path: string, Rate: uint64 })),
+);
 
-const mount = object<MountRequest>({
+const mountRequest = object<MountRequest>({
   Type: string,
   Source: string,
   Target: string,
@@ -58,6 +61,10 @@ const mount = object<MountRequest>({
   }),
 });
 
+const mount = zeroed<MountRequest>({ Type: '', Target: '' }, mountRequest);
+
+type WeightDevice = { Path: string; Weight: number };
+
 const portBinding: Check<PortBinding> = object<PortBinding>({ HostIp: string, HostPort: string });
 
 const resources = {
@@ -65,7 +72,9 @@ const resources = {
   Memory: int64,
   CgroupParent: string,
   BlkioWeight: uint16,
-  BlkioWeightDevice: list(object<{ Path: string; Weight: number }>({ Path: string, Weight: uint16 })),
+  BlkioWeightDevice: list(
+    zeroed<WeightDevice>({ Path: '', Weight: 0 }, object<WeightDevice>({ Path: string, Weight: uint16 })),
+  ),
   BlkioDeviceReadBps: throttles,
   BlkioDeviceWriteBps: throttles,
   BlkioDeviceReadIOps: throttles,
@@ -76,7 +85,12 @@ const resources = {
   CpuRealtimeRuntime: int64,
   CpusetCpus: string,
   CpusetMems: string,
-  Devices: list(object<DeviceMapping>({ PathOnHost: string, PathInContainer: string, CgroupPermissions: string })),
+  Devices: list(
+    zeroed<DeviceMapping>(
+      { PathOnHost: '' },
+      object<DeviceMapping>({ PathOnHost: string, PathInContainer: string, CgroupPermissions: string }),
+    ),
+  ),
   DeviceCgroupRules: list(string),
   DeviceRequests: list(anyObject),
   KernelMemory: int64,
@@ -88,7 +102,9 @@ const resources = {
   OomKillDisable: boolean,
   Init: boolean,
   PidsLimit: int64,
-  Ulimits: list(object<Ulimit>({ Name: string, Soft: int64, Hard: int64 })),
+  Ulimits: list(
+    zeroed<Ulimit>({ Name: '', Soft: 0, Hard: 0 }, object<Ulimit>({ Name: string, Soft: int64, Hard: int64 })),
+  ),
   CpuCount: int64,
   CpuPercent: int64,
   IOMaximumIOps: uint64,

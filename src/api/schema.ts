@@ -77,6 +77,11 @@ export const setOfKeys: Check<Record<string, object>> = map((value, path, notes)
   value === null ? {} : anyObject(value, path, notes),
 );
 
+/** Go's decoder leaves zero values where a field was not sent: for the fields that T has always. */
+export function zeroed<T extends object>(zeros: Partial<T>, check: Check<T>): Check<T> {
+  return (value, path, notes) => ({ ...zeros, ...check(value, path, notes) });
+}
+
 export function nullable<T>(check: Check<T>): Check<T | null> {
   return (value, path, notes) => (value === null ? null : check(value, path, notes));
 }

@@ -9,7 +9,7 @@ import type { OciConfig } from './config/types.ts';
 import type { RuntimeContext } from './context.ts';
 import { compileFilter } from './filter.ts';
 import type { IsletCall } from './islet.ts';
-import { compileContainer, specOf } from './plan.ts';
+import { compileContainer, limitWarnings } from './plan.ts';
 import {
   cgroupBackend,
   claimDirectory,
@@ -89,6 +89,10 @@ function initialState(request: CreateRequest, config: Runnable, rootfs: string, 
     namespaces: (linux?.namespaces ?? []).map(({ type }) => type),
     process,
     resources: linux?.resources ?? {},
+    linux: {
+      ...(linux?.personality === undefined ? {} : { personality: linux.personality }),
+      ...(linux?.memoryPolicy === undefined ? {} : { memoryPolicy: linux.memoryPolicy }),
+    },
     seccomp: null,
     hooks,
   };
@@ -126,9 +130,8 @@ export async function prepare(context: RuntimeContext, request: CreateRequest): 
       fifo,
       consoleSocket: request.consoleSocket,
     };
+    for (const warning of limitWarnings(input)) context.log.warn(warning);
     const plan = compileContainer(input);
-    for (const warning of backend.planContainer(path, specOf(input).linux?.resources ?? {}).warnings)
-      context.log.warn(warning);
     // Written before anything is made outside of this directory, so that `delete` knows what to look for.
     saveState(directory, state);
     const call = { islet: context.islet, plan, directory, cwd: bundle, preserved };

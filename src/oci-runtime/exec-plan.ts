@@ -31,6 +31,7 @@ function listenedState({ id, pid, bundle, annotations }: SavedState): ListenedSt
 }
 
 export function compileExec({ state, process, cgroups, seccomp, consoleSocket }: ExecPlanInput): Plan {
+  const { oomScoreAdj = state.process.oomScoreAdj } = process;
   return compileExecPlan({
     joined: { pid: state.pid, startTicks: BigInt(state.startTicks) },
     namespaces: state.namespaces,
@@ -38,8 +39,9 @@ export function compileExec({ state, process, cgroups, seccomp, consoleSocket }:
     process: {
       ...process,
       ...labelsOf(process, state.process),
-      oomScoreAdj: process.oomScoreAdj ?? state.process.oomScoreAdj ?? 0,
+      ...(oomScoreAdj === undefined ? {} : { oomScoreAdj }),
     },
+    linux: state.linux ?? {},
     cgroups,
     cgroupsPath: state.cgroupsPath,
     seccomp,

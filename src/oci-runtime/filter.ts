@@ -5,6 +5,7 @@
 import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
+import { EngineError } from '../errors.ts';
 import { kernelVersion } from '../platform/kernel-version.ts';
 import { fnv1a } from '../runtime/encode.ts';
 import type { Process } from '../oci/runtime-spec.ts';
@@ -51,14 +52,33 @@ function keep(directory: string, path: string, made: string, program: SeccompPro
   renameSync(temporary, path);
 }
 
+/** The parser knows a profile, not where it stands. */
+function inConfig(work: () => SeccompProgram): SeccompProgram {
+  try {
+    return work();
+  } catch (thrown) {
+    if (!(thrown instanceof EngineError)) throw thrown;
+    const { kind, message, code, hint } = thrown;
+    const problem = message.replace(/^(invalid )?seccomp (profile|filter): /, '');
+    const place = /^[a-zA-Z]+(\.\w+|\[\d+\])*: /.test(problem) ? '.' : ': ';
+    throw new EngineError(kind, `config.json: linux.seccomp${place}${problem}`, { code, hint, cause: thrown });
+  }
+}
+
+export async function seccompProgram(profile: string, { capabilities }: Process): Promise<SeccompProgram> {
+  const { compileSeccomp, parseProfile } = await import('../security/seccomp/index.ts');
+  const caps = capabilities?.bounding ?? [];
+  return inConfig(() => compileSeccomp(parseProfile(profile), { caps, arch: 'x86_64', kernel: kernelVersion() }));
+}
+
 /** null: no filter. Throws EngineError for a policy that is none. */
 export async function compileFilter(
   root: string,
   profile: string | null,
-  { capabilities }: Process,
+  process: Process,
 ): Promise<SeccompProgram | null> {
   if (profile === null) return null;
-  const caps = capabilities?.bounding ?? [];
+  const caps = process.capabilities?.bounding ?? [];
   // Another build of this program may compile otherwise.
   const build = statSync(import.meta.filename).mtimeMs;
   const made = JSON.stringify([build, release(), caps, profile]);
@@ -66,8 +86,7 @@ export async function compileFilter(
   const path = join(directory, `${fnv1a(made).toString(16)}.json`);
   const kept = load(path, made);
   if (kept !== null) return kept;
-  const { compileSeccomp, parseProfile } = await import('../security/seccomp/index.ts');
-  const program = compileSeccomp(parseProfile(profile), { caps, arch: 'x86_64', kernel: kernelVersion() });
+  const program = await seccompProgram(profile, process);
   keep(directory, path, made, program);
   return program;
 }

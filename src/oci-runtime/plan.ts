@@ -12,9 +12,12 @@ import { searchPath } from '../runtime/plan/process.ts';
 import type { Plan, PlanOp } from '../runtime/plan/table.ts';
 import type { SeccompProgram } from '../security/seccomp/index.ts';
 import type { Hooks, OciConfig } from './config/types.ts';
+import { keyPath, locate, refuse } from './config/schema.ts';
 import { withDefaultRules } from './device-rules.ts';
 import { hookOps } from './hooks.ts';
 import { type OciState, OCI_VERSION } from './state.ts';
+
+const CONFIG = 'config.json: ';
 
 export interface ContainerPlanInput {
   config: OciConfig & { process: Process };
@@ -81,7 +84,7 @@ function network(spec: Spec): NetworkBatches {
   return namespace.path === undefined ? { mode: 'none', child: loopbackUp() } : { mode: 'join' };
 }
 
-export function specOf({ config, cgroupsPath }: ContainerPlanInput): Spec {
+function specOf({ config, cgroupsPath }: ContainerPlanInput): Spec {
   const linux = config.linux ?? {};
   return {
     ...config,
@@ -96,7 +99,31 @@ export function specOf({ config, cgroupsPath }: ContainerPlanInput): Spec {
   };
 }
 
+/**
+ * Limits that this host cannot enforce, each by name. Throws EngineError for those that are none, and for files of
+ * `unified` whose controller is not there: the spec has an error for them, not a warning.
+ */
+export function limitWarnings(input: ContainerPlanInput): string[] {
+  const { resources = {} } = specOf(input).linux ?? {};
+  const { unified } = input.cgroups.layout;
+  for (const file of Object.keys(resources.unified ?? {})) {
+    const controller = file.slice(0, file.indexOf('.'));
+    if (controller === 'cgroup' ? unified !== null : unified?.controllers.includes(controller)) continue;
+    refuse(
+      keyPath(`${CONFIG}linux.resources.unified`, file),
+      `this host has no controller ${controller} on cgroup v2`,
+      'leave it out, or boot with cgroup v2 alone (cgroup_no_v1=all)',
+    );
+  }
+  return locate(`${CONFIG}linux.resources`, () => input.cgroups.planContainer(input.cgroupsPath, resources).warnings);
+}
+
+/** Throws EngineError with the JSON path of what cannot be done. */
 export function compileContainer(input: ContainerPlanInput): Plan {
+  return locate('config.json', () => compile(input));
+}
+
+function compile(input: ContainerPlanInput): Plan {
   const spec = specOf(input);
   return compileStartPlan({
     spec,

@@ -5,13 +5,13 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError } from '../errors.ts';
-import type { LinuxResources, NamespaceType, Process } from '../oci/runtime-spec.ts';
+import type { Linux, LinuxResources, NamespaceType, Process } from '../oci/runtime-spec.ts';
 import { readProcessStat } from '../platform/process-stat.ts';
 import { type CgroupBackend, createCgroupBackend, readCgroupLayout } from '../runtime/cgroups/index.ts';
 import type { SeccompListener } from '../security/seccomp/index.ts';
 import type { Hooks } from './config/types.ts';
 
-export const OCI_VERSION = '1.2.0';
+export const OCI_VERSION = '1.3.0';
 
 export type Status = 'creating' | 'created' | 'running' | 'paused' | 'stopped';
 
@@ -31,6 +31,8 @@ export interface SavedState {
   namespaces: NamespaceType[];
   process: Process;
   resources: LinuxResources;
+  /** What else of linux holds for further processes; containers made by an older isle-runtime do not have it. */
+  linux?: Pick<Linux, 'personality' | 'memoryPolicy'>;
   /** null: no filter; else what goes with the file seccomp.bpf. */
   seccomp: { flags: string; listener: SeccompListener | null } | null;
   hooks: Hooks;

@@ -5,6 +5,8 @@ import { ISLE_VERSION } from './version.ts';
 import { HOOK_NAMES } from './config/shape.ts';
 import type { OciConfig } from './config/types.ts';
 import { OCI_VERSION } from './state.ts';
+import { MEMORY_FLAGS, MEMORY_MODES } from '../runtime/plan/constants.ts';
+import { MOUNT_OPTIONS } from '../runtime/plan/mount-options.ts';
 import { capabilityNames } from '../security/capabilities.ts';
 
 const CAPABILITIES = ['CAP_AUDIT_WRITE', 'CAP_KILL', 'CAP_NET_BIND_SERVICE'];
@@ -72,9 +74,6 @@ export function template(): OciConfig {
   };
 }
 
-const MOUNT_OPTIONS =
-  'async atime bind create=dir create=file defaults dev diratime exec noatime nodev nodiratime noexec nomand norelatime nostrictatime nosuid nosymfollow private rbind relatime ro rprivate rshared rslave runbindable rw shared slave strictatime suid symfollow unbindable';
-
 const ALL_CAPABILITIES = (1n << 41n) - 1n;
 
 export function features(seccompFlags: { known: string[]; supported: string[] }): object {
@@ -82,7 +81,7 @@ export function features(seccompFlags: { known: string[]; supported: string[] })
     ociVersionMin: '1.0.0',
     ociVersionMax: OCI_VERSION,
     hooks: HOOK_NAMES,
-    mountOptions: MOUNT_OPTIONS.split(' '),
+    mountOptions: MOUNT_OPTIONS,
     linux: {
       namespaces: ['cgroup', 'ipc', 'mount', 'network', 'pid', 'time', 'user', 'uts'],
       capabilities: capabilityNames(ALL_CAPABILITIES),
@@ -99,7 +98,15 @@ export function features(seccompFlags: { known: string[]; supported: string[] })
       },
       apparmor: { enabled: true },
       selinux: { enabled: true },
+      memoryPolicy: { modes: Object.keys(MEMORY_MODES), flags: Object.keys(MEMORY_FLAGS) },
+      intelRdt: { enabled: false, schemata: false, monitoring: false },
+      mountExtensions: { idmap: { enabled: true } },
+      netDevices: { enabled: false },
     },
-    annotations: { 'org.isle.runtime.version': ISLE_VERSION },
+    annotations: {
+      'org.isle.runtime.version': ISLE_VERSION,
+      'org.opencontainers.runc.checkpoint.enabled': 'false',
+    },
+    potentiallyUnsafeConfigAnnotations: [],
   };
 }

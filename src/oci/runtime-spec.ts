@@ -32,9 +32,57 @@ export interface Process {
   /** A profile that the kernel has, or `unconfined`. */
   apparmorProfile?: string;
   selinuxLabel?: string;
-  /** -1000 to 1000 */
+  /** -1000 to 1000; left out: as it is */
   oomScoreAdj?: number;
+  scheduler?: Scheduler;
+  ioPriority?: { class: IoClass; priority: number };
+  /** For a further process in a container: before and after it joins the cgroups. */
+  execCPUAffinity?: { initial?: string; final?: string };
 }
+
+export interface Scheduler {
+  policy: SchedulerPolicy;
+  /** -20 to 19 */
+  nice?: number;
+  /** 1 to 99 with the real-time policies, else 0 */
+  priority?: number;
+  flags?: SchedulerFlag[];
+  /** nanoseconds, of SCHED_DEADLINE */
+  runtime?: number;
+  deadline?: number;
+  period?: number;
+}
+
+export type SchedulerPolicy =
+  | 'SCHED_OTHER'
+  | 'SCHED_FIFO'
+  | 'SCHED_RR'
+  | 'SCHED_BATCH'
+  | 'SCHED_ISO'
+  | 'SCHED_IDLE'
+  | 'SCHED_DEADLINE';
+
+export type SchedulerFlag =
+  | 'SCHED_FLAG_RESET_ON_FORK'
+  | 'SCHED_FLAG_RECLAIM'
+  | 'SCHED_FLAG_DL_OVERRUN'
+  | 'SCHED_FLAG_KEEP_POLICY'
+  | 'SCHED_FLAG_KEEP_PARAMS'
+  | 'SCHED_FLAG_UTIL_CLAMP_MIN'
+  | 'SCHED_FLAG_UTIL_CLAMP_MAX';
+
+export type IoClass = 'IOPRIO_CLASS_RT' | 'IOPRIO_CLASS_BE' | 'IOPRIO_CLASS_IDLE';
+
+export type MemoryMode =
+  | 'MPOL_DEFAULT'
+  | 'MPOL_PREFERRED'
+  | 'MPOL_BIND'
+  | 'MPOL_INTERLEAVE'
+  | 'MPOL_LOCAL'
+  | 'MPOL_PREFERRED_MANY'
+  | 'MPOL_WEIGHTED_INTERLEAVE';
+
+export type MemoryFlag = 'MPOL_F_NUMA_BALANCING' | 'MPOL_F_RELATIVE_NODES' | 'MPOL_F_STATIC_NODES';
 
 export interface User {
   uid: number;
@@ -97,9 +145,10 @@ export interface Device {
   path: string;
   /** isle's own: where the host has it, if elsewhere; asked for in a user namespace, where no node can be made. */
   hostPath?: string;
-  type: 'c' | 'b' | 'p';
-  major: number;
-  minor: number;
+  /** `u` is a character device as well; `p` a FIFO, which has no numbers */
+  type: 'c' | 'b' | 'u' | 'p';
+  major?: number;
+  minor?: number;
   /** Permission bits without the type. */
   fileMode?: number;
   uid?: number;
@@ -202,4 +251,7 @@ export interface Linux {
   maskedPaths?: string[];
   readonlyPaths?: string[];
   sysctl?: Record<string, string>;
+  personality?: { domain: 'LINUX' | 'LINUX32'; flags?: string[] };
+  /** `nodes` in the kernel's form, `0-3,7` */
+  memoryPolicy?: { mode: MemoryMode; nodes?: string; flags?: MemoryFlag[] };
 }

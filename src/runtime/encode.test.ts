@@ -76,6 +76,16 @@ describe('encodePlan', () => {
     refuses({ op: 'pivot', section: 'nosuch', step: '', args: {} } as unknown as PlanOp, /unknown section nosuch/);
   });
 
+  it('has an end', () => {
+    const big = 'x'.repeat(1 << 20);
+    const operation = op('child', 'x', 'exec', {
+      argv: Array.from({ length: 65 }, () => big),
+      env: [],
+      searchPath: [],
+    });
+    assert.throws(() => encodePlan({ ops: [operation] }), { kind: 'InvalidParameter', message: /67108864 bytes/ });
+  });
+
   it('grows with its plan', () => {
     const ops = Array.from({ length: 2000 }, () => op('child', 'x', 'readonlyPath', { path: '/some/path' }));
     const bytes = encodePlan({ ops });

@@ -22,6 +22,9 @@ export function fnv1a(text: string): number {
  */
 export const TABLE_HASH: number = fnv1a(JSON.stringify({ ops: OPS, sections: SECTIONS, monitorFlags: MONITOR_FLAGS }));
 
+/** What the launcher takes as one frame (FRAME_MAX in launcher.c), and far above what a container needs. */
+const MAX_PLAN_BYTES = 64 << 20;
+
 const U32_MAX = 0xffff_ffff;
 const U64_MAX = 0xffff_ffff_ffff_ffffn;
 
@@ -41,6 +44,7 @@ class ByteWriter {
 
   #reserve(count: number): number {
     const at = this.#length;
+    if (at + count > MAX_PLAN_BYTES) throw invalid('it', `would have more than ${MAX_PLAN_BYTES} bytes`);
     if (at + count > this.#bytes.length) {
       const grown = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, at + count));
       this.#bytes.copy(grown, 0, 0, at);

@@ -15,6 +15,7 @@ const APPLETS = [
   'grep',
   'hostname',
   'id',
+  'ionice',
   'kill',
   'ls',
   'ps',

@@ -73,15 +73,11 @@ const SPOILT: readonly [name: string, change: (config: Config) => void, error: R
     (config) => (config.process['apparmorProfile'] = 'x'),
     /apparmorProfile: "x" cannot be applied/,
   ],
-  [
-    'a personality',
-    (config) => (config.linux['personality'] = { domain: 'LINUX32' }),
-    /linux\.personality: is not supported/,
-  ],
+  ['resource directors', (config) => (config.linux['intelRdt'] = { closID: 'x' }), /linux\.intelRdt: is not supported/],
   [
     'a seccomp action that is none',
     (config) => (config.linux['seccomp'] = { defaultAction: 'X' }),
-    /seccomp profile: defaultAction/,
+    /config\.json: linux\.seccomp\.defaultAction: /,
   ],
 ];
 

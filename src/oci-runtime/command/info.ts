@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { EngineError } from '../../errors.ts';
 import type { LinuxResources } from '../../oci/runtime-spec.ts';
 import { kernelVersion } from '../../platform/kernel-version.ts';
+import { checkResources } from '../config/linux.ts';
 import { parseJson } from '../config/load.ts';
 import { resourcesShape } from '../config/shape.ts';
 import type { Command, RuntimeContext } from '../context.ts';
@@ -159,12 +160,17 @@ function merged(from: LinuxResources, change: LinuxResources): LinuxResources {
   };
 }
 
-function requested(flags: ParsedFlags): LinuxResources {
+function requested(context: RuntimeContext, flags: ParsedFlags): LinuxResources {
   const path = flags.text('resources');
   if (path === undefined) return fromFlags(flags);
-  const given = parseJson(readFileSync(path === '-' ? 0 : path, 'utf8'), `--resources ${path}`);
-  resourcesShape(given, 'resources');
-  return withoutZeros(given as LinuxResources);
+  const name = `--resources ${path}`;
+  const given = parseJson(readFileSync(path === '-' ? 0 : path, 'utf8'), name) as LinuxResources;
+  resourcesShape(given, name);
+  const resources = withoutZeros(given);
+  const warnings: string[] = [];
+  checkResources(resources, name, warnings);
+  for (const warning of warnings) context.log.warn(warning);
+  return resources;
 }
 
 function apply(context: RuntimeContext, id: string, change: LinuxResources): void {
@@ -180,6 +186,6 @@ function apply(context: RuntimeContext, id: string, change: LinuxResources): voi
 
 export const update: Command = (context, args) => {
   const flags = parseFlags(UPDATE_FLAGS, args);
-  apply(context, onlyId(flags), requested(flags));
+  apply(context, onlyId(flags), requested(context, flags));
   return 0;
 };

@@ -2,9 +2,11 @@
 import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { EngineError } from '../../errors.ts';
-import { checkMounts } from './mounts.ts';
-import { checkProcess, checkSelinuxLabel } from './process.ts';
-import { refuse } from './schema.ts';
+import { checkLinux } from './linux.ts';
+import { checkMounts, checkPathLength, locateSystemError } from './mounts.ts';
+import { checkProcess } from './process.ts';
+import { clipped, refuse, shown } from './schema.ts';
+import type { Mount } from '../../oci/runtime-spec.ts';
 import { configShape } from './shape.ts';
 import type { OciConfig } from './types.ts';
 
@@ -18,10 +20,27 @@ export interface LoadedConfig {
 }
 
 const CONFIG = 'config.json: ';
-/** Far more than any engine writes. */
-const MAX_BYTES = 64 << 20;
+/** Far more than any engine writes; ten thousand mounts have two. */
+const MAX_BYTES = 16 << 20;
+/** What walks over a value calls itself for each level. */
+const MAX_DEPTH = 200;
+
+/** How deep lists and objects lie in each other, at most, looked at before any of them is made. */
+function depthOf(text: string): number {
+  let [depth, deepest, quoted] = [0, 0, false];
+  for (let at = 0; at < text.length; at++) {
+    const sign = text[at];
+    if (sign === '"') quoted = !quoted;
+    else if (quoted) at += sign === '\\' ? 1 : 0;
+    else if (sign === '[' || sign === '{') deepest = Math.max(deepest, ++depth);
+    else if (sign === ']' || sign === '}') depth--;
+  }
+  return deepest;
+}
 
 export function parseJson(text: string, name: string): unknown {
+  const depth = depthOf(text);
+  if (depth > MAX_DEPTH) refuse(name, `is ${depth} levels deep; ${MAX_DEPTH} is the limit`);
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {
@@ -45,7 +64,10 @@ function seccompText(text: string, config: OciConfig): string | null {
 
 function readConfig(path: string): string {
   try {
-    if (statSync(path).size > MAX_BYTES) refuse(path, `is larger than ${MAX_BYTES} bytes`);
+    const info = statSync(path);
+    // A FIFO would be waited for, /dev/zero read for ever.
+    if (!info.isFile()) refuse(path, 'is not a file');
+    if (info.size > MAX_BYTES) refuse(path, `is larger than ${MAX_BYTES} bytes`);
     return readFileSync(path, 'utf8');
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw thrown;
@@ -57,59 +79,56 @@ function readConfig(path: string): string {
 
 function checkRoot(config: OciConfig, bundle: string): string {
   const path = posix.resolve(bundle, config.root.path);
-  try {
-    const real = realpathSync(path);
-    if (!statSync(real).isDirectory()) refuse(`${CONFIG}root.path`, `${path} is not a directory`);
-    if (real === '/') refuse(`${CONFIG}root.path`, "the host's root cannot be a container's root");
-    return real;
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === undefined || thrown instanceof EngineError) throw thrown;
-    return refuse(`${CONFIG}root.path`, `${path}: ${(thrown as Error).message}`);
-  }
+  const at = `${CONFIG}root.path`;
+  if (config.root.path === '') refuse(at, 'must not be empty');
+  checkPathLength(path, at);
+  const real = locateSystemError(at, path, () => realpathSync(path));
+  if (!statSync(real).isDirectory()) refuse(at, `${clipped(path)} is not a directory`);
+  if (real === '/') refuse(at, "the host's root cannot be a container's root");
+  return real;
 }
 
-const UNSUPPORTED_LINUX = ['intelRdt', 'personality', 'memoryPolicy', 'netDevices'] as const;
+/** As SemVer 2.0.0 has it, with a major version of 1: all of them are compatible. */
+const VERSION = /^1\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})(-[\w.-]{1,100})?(\+[\w.-]{1,100})?$/;
 
-function checkLinux(config: OciConfig): void {
-  const linux = (config.linux ?? {}) as Record<string, unknown> & OciConfig['linux'];
-  for (const name of UNSUPPORTED_LINUX) {
-    if (linux[name] !== undefined) refuse(`${CONFIG}linux.${name}`, 'is not supported by isle-runtime', 'leave it out');
-  }
-  const seen = new Set<string>();
-  (linux.namespaces ?? []).forEach((namespace, index) => {
-    const { type, path } = namespace;
-    // As for Go's decoder: an empty path is none.
-    if (path === '') delete namespace.path;
-    const at = `${CONFIG}linux.namespaces[${index}]`;
-    if (seen.has(type)) refuse(at, `the ${type} namespace is listed twice`);
-    seen.add(type);
-    if (path !== undefined && path !== '' && !path.startsWith('/'))
-      refuse(`${at}.path`, `must be an absolute path, is "${path}"`);
-  });
-  for (const [index, { type }] of (linux.devices ?? []).entries()) {
-    const device = linux.devices?.[index];
-    if (type !== 'p' && (device?.major === undefined || device.minor === undefined)) {
-      refuse(`${CONFIG}linux.devices[${index}]`, 'a device needs major and minor');
-    }
-  }
-  if (linux.mountLabel) checkSelinuxLabel(linux.mountLabel, `${CONFIG}linux.mountLabel`);
-  if (config.hostname && !seen.has('uts')) {
-    refuse(`${CONFIG}hostname`, 'cannot be set without an own uts namespace: it would rename the host');
-  }
+/** Each hook gets the state with all annotations, as text in the plan. */
+const MAX_STATES_BYTES = 16 << 20;
+
+function checkHooks({ hooks = {}, annotations = {} }: OciConfig): void {
+  const count = Object.values(hooks).reduce((sum, list) => sum + (list?.length ?? 0), 0);
+  const bytes = count * Buffer.byteLength(JSON.stringify(annotations));
+  if (bytes <= MAX_STATES_BYTES) return;
+  refuse(
+    `${CONFIG}annotations`,
+    `${count} hooks would be given ${bytes} bytes of them; ${MAX_STATES_BYTES} is the limit`,
+  );
 }
 
-/** Throws EngineError with the JSON path of what is wrong. */
-export function loadConfig(bundle: string): LoadedConfig {
-  const path = join(bundle, 'config.json');
-  const text = readConfig(path);
-  const config = parseJson(text, path) as OciConfig;
+/** A /dev of the host's or of a volume is left as it is: nothing is made in it. */
+function warnOfDevices({ mounts = [], linux }: OciConfig, warnings: string[]): void {
+  const isBind = ({ type, options = [] }: Mount) =>
+    type === 'bind' || options.some((option) => /^r?bind$/.test(option));
+  const at = mounts.findIndex((mount) => mount.destination === '/dev' && isBind(mount));
+  if (at === -1 || (linux?.devices ?? []).length === 0) return;
+  warnings.push(`${CONFIG}linux.devices: not made, because mounts[${at}] brings a /dev of its own`);
+}
+
+/** `text` is that of a bundle's config.json. Throws EngineError with the JSON path of what is wrong. */
+export function checkConfig(text: string, bundle: string): LoadedConfig {
+  const config = parseJson(text, join(bundle, 'config.json')) as OciConfig;
   configShape(config, CONFIG);
-  if (!/^1\.\d+\.\d+/.test(config.ociVersion)) {
-    refuse(`${CONFIG}ociVersion`, `version "${config.ociVersion}" is not known; isle-runtime speaks 1.x`);
+  if (!VERSION.test(config.ociVersion)) {
+    refuse(`${CONFIG}ociVersion`, `version ${shown(config.ociVersion)} is not known`, 'isle-runtime speaks 1.x.y');
   }
   const warnings: string[] = [];
-  checkLinux(config);
-  checkMounts(config.mounts ?? [], bundle, warnings);
+  checkLinux(config, CONFIG, warnings);
+  checkMounts(config.mounts ?? [], `${CONFIG}mounts`, { bundle, maps: config.linux ?? {}, warnings });
+  warnOfDevices(config, warnings);
   if (config.process !== undefined) checkProcess(config.process, `${CONFIG}process`, warnings);
+  checkHooks(config);
   return { config, rootDirectory: checkRoot(config, bundle), seccomp: seccompText(text, config), warnings };
+}
+
+export function loadConfig(bundle: string): LoadedConfig {
+  return checkConfig(readConfig(join(bundle, 'config.json')), bundle);
 }

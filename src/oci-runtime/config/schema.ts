@@ -12,9 +12,26 @@ export function refuse(path: string, problem: string, hint?: string): never {
   throw new EngineError('InvalidParameter', `${path}: ${problem}`, { hint });
 }
 
-function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+/** Bounded, however long or deep the value is. */
+export function shown(value: unknown): string {
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === 'object' && value !== null) return 'an object';
+  return typeof value === 'string' ? JSON.stringify(clipped(value)) : String(value);
+}
+
+export function clipped(text: string): string {
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+/** Names the place of an error that a part below found, which knows the value but not where it came from. */
+export function locate<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (thrown) {
+    if (!(thrown instanceof EngineError)) throw thrown;
+    const { kind, message, code, hint } = thrown;
+    throw new EngineError(kind, `${path}: ${message}`, { code, hint, cause: thrown });
+  }
 }
 
 export const text: Check = (value, path) => {
@@ -43,6 +60,13 @@ export function oneOf(words: readonly string[]): Check {
   };
 }
 
+export function matching(pattern: RegExp, words: string): Check {
+  return (value, path) => {
+    text(value, path);
+    if (!pattern.test(value as string)) refuse(path, `must be ${words}, is ${shown(value)}`);
+  };
+}
+
 /** An absolute path without `..`: such a path could mean another file than it seems to. */
 export const absolutePath: Check = (value, path) => {
   text(value, path);
@@ -51,38 +75,45 @@ export const absolutePath: Check = (value, path) => {
   if (given.split('/').includes('..')) refuse(path, `must not contain "..", is ${shown(given)}`);
 };
 
-export function list(item: Check): Check {
+export function list(item: Check, most: number = MAX_ITEMS): Check {
   return (value, path) => {
     if (!Array.isArray(value)) refuse(path, `must be a list, is ${shown(value)}`);
-    if (value.length > MAX_ITEMS) refuse(path, `has ${value.length} entries; ${MAX_ITEMS} is the limit`);
+    if (value.length > most) refuse(path, `has ${value.length} entries; ${most} is the limit`);
     value.forEach((entry, index) => item(entry, `${path}[${index}]`));
   };
+}
+
+/** `annotations["a.b"]` */
+export function keyPath(path: string, key: string): string {
+  return `${path}[${JSON.stringify(clipped(key))}]`;
 }
 
 export function map(item: Check): Check {
   return (value, path) => {
     for (const [key, entry] of Object.entries(objectOf(value, path))) {
       if (key === '') refuse(path, 'has an empty key');
-      item(entry, `${path}["${key}"]`);
+      if (key.includes('\0')) refuse(keyPath(path, key), 'must not contain a NUL byte');
+      item(entry, keyPath(path, key));
     }
   };
 }
 
 function objectOf(value: unknown, path: string): Json {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    refuse(path, `must be an object, is ${shown(value)}`);
+    refuse(path.replace(/: $/, ''), `must be an object, is ${shown(value)}`);
   return value as Json;
 }
 
 /** Fields that are not listed are left alone, as the spec demands; null is as good as missing, as for Go's decoder. */
 export function object(fields: Readonly<Record<string, Check>>, required: readonly string[] = []): Check {
+  const entries = Object.entries(fields);
   return (value, path) => {
     const given = objectOf(value, path);
     const at = (name: string) => (path.endsWith(': ') ? `${path}${name}` : `${path}.${name}`);
     for (const name of required) {
       if (given[name] === undefined || given[name] === null) refuse(at(name), 'is missing');
     }
-    for (const [name, check] of Object.entries(fields)) {
+    for (const [name, check] of entries) {
       const field = given[name];
       if (field === null) delete given[name];
       else if (field !== undefined) check(field, at(name));

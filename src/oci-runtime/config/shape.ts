@@ -1,14 +1,32 @@
 /** The fields of config.json that isle-runtime reads, by the OCI runtime-spec (config.md, config-linux.md), with their types. */
-import { absolutePath, type Check, flag, integer, list, map, object, oneOf, text } from './schema.ts';
+import {
+  IO_CLASSES,
+  MEMORY_FLAGS,
+  MEMORY_MODES,
+  PERSONALITIES,
+  SCHEDULER_FLAGS,
+  SCHEDULER_POLICIES,
+} from '../../runtime/plan/constants.ts';
+import { absolutePath, type Check, flag, integer, list, map, matching, object, oneOf, text } from './schema.ts';
 
 /** (uid_t) -1 means "no id" to the kernel; ids above 2^31 are negative to some programs. */
 const id = integer(0, 2 ** 31 - 1);
 /** A double cannot tell 2^64 - 1 from 2^64. */
 const unsigned = integer(0, 2 ** 64);
 const signed = integer(-(2 ** 63), 2 ** 63);
-const major = integer(-1, 2 ** 32 - 1);
+/** As the kernel counts them (MAJOR, MINOR in linux/kdev_t.h): a larger one would be another device's. */
+const major = integer(0, 2 ** 12 - 1);
+const minor = integer(0, 2 ** 20 - 1);
+/** -1 stands for all of them. */
+const ruleNumber = integer(-1, 2 ** 32 - 1);
+const nanoseconds = integer(0, 2 ** 53);
 const texts = list(text);
+/** The kernel's own form of a list of CPUs or memory nodes. */
+const NUMBER_LIST: RegExp = /^(\d{1,5}(-\d{1,5})?(,\d{1,5}(-\d{1,5})?)*)?\n?$/;
+const numberList = matching(NUMBER_LIST, 'a list of numbers and ranges, such as 0-2,5');
 
+/** As many as there are is how often the whole state is written into the plan. */
+const MAX_HOOKS = 1000;
 const hook = object({ path: absolutePath, args: texts, env: texts, timeout: integer(1, 2_000_000) }, ['path']);
 
 export const HOOK_NAMES = [
@@ -20,7 +38,7 @@ export const HOOK_NAMES = [
   'poststop',
 ] as const;
 
-const hooks = object(Object.fromEntries(HOOK_NAMES.map((name) => [name, list(hook)])));
+const hooks = object(Object.fromEntries(HOOK_NAMES.map((name) => [name, list(hook, MAX_HOOKS)])));
 
 const capabilities = object({
   bounding: texts,
@@ -45,9 +63,20 @@ export const processShape: Check = object(
     oomScoreAdj: integer(-1000, 1000),
     apparmorProfile: text,
     selinuxLabel: text,
-    scheduler: object({}),
-    ioPriority: object({}),
-    execCPUAffinity: object({}),
+    scheduler: object(
+      {
+        policy: oneOf(Object.keys(SCHEDULER_POLICIES)),
+        nice: integer(-20, 19),
+        priority: integer(0, 99),
+        flags: list(oneOf(Object.keys(SCHEDULER_FLAGS))),
+        runtime: nanoseconds,
+        deadline: nanoseconds,
+        period: nanoseconds,
+      },
+      ['policy'],
+    ),
+    ioPriority: object({ class: oneOf(Object.keys(IO_CLASSES)), priority: integer(0, 7) }, ['class', 'priority']),
+    execCPUAffinity: object({ initial: numberList, final: numberList }),
   },
   ['cwd', 'args'],
 );
@@ -78,7 +107,7 @@ const device = object(
     path: absolutePath,
     type: oneOf(['c', 'b', 'u', 'p']),
     major,
-    minor: major,
+    minor,
     fileMode: integer(0, 0o177777),
     uid: id,
     gid: id,
@@ -86,12 +115,22 @@ const device = object(
   ['path', 'type'],
 );
 
-const throttle = list(object({ major, minor: major, rate: unsigned }, ['major', 'minor', 'rate']));
+const throttle = list(object({ major, minor, rate: unsigned }, ['major', 'minor', 'rate']));
+const weight = integer(0, 65535);
 
 /** Also the form of `update --resources`. */
 export const resourcesShape: Check = object({
   devices: list(
-    object({ allow: flag, type: oneOf(['a', 'b', 'c', '']), major, minor: major, access: text }, ['allow']),
+    object(
+      {
+        allow: flag,
+        type: oneOf(['a', 'b', 'c', '']),
+        major: ruleNumber,
+        minor: ruleNumber,
+        access: matching(/^[rwm]*$/, 'made of r, w and m'),
+      },
+      ['allow'],
+    ),
   ),
   memory: object({
     limit: signed,
@@ -111,46 +150,66 @@ export const resourcesShape: Check = object({
     period: unsigned,
     realtimeRuntime: signed,
     realtimePeriod: unsigned,
-    cpus: text,
-    mems: text,
+    cpus: numberList,
+    mems: numberList,
     idle: integer(0, 1),
   }),
   pids: object({ limit: signed }),
   blockIO: object({
-    weight: integer(0, 65535),
-    leafWeight: integer(0, 65535),
-    weightDevice: list(object({ major, minor: major, weight: integer(0, 65535) }, ['major', 'minor'])),
+    weight,
+    leafWeight: weight,
+    weightDevice: list(object({ major, minor, weight, leafWeight: weight }, ['major', 'minor'])),
     throttleReadBpsDevice: throttle,
     throttleWriteBpsDevice: throttle,
     throttleReadIOPSDevice: throttle,
     throttleWriteIOPSDevice: throttle,
   }),
-  hugepageLimits: list(object({ pageSize: text, limit: unsigned }, ['pageSize', 'limit'])),
+  hugepageLimits: list(
+    object({ pageSize: matching(/^\d{1,6}[KMGT]B$/, 'a size such as 2MB'), limit: unsigned }, ['pageSize', 'limit']),
+  ),
   network: object({
     classID: integer(0, 2 ** 32 - 1),
-    priorities: list(object({ name: text, priority: integer(0, 2 ** 32 - 1) }, ['name', 'priority'])),
+    priorities: list(
+      object(
+        { name: matching(/^[^\s/]{1,15}$/, 'the name of a network interface'), priority: integer(0, 2 ** 32 - 1) },
+        ['name', 'priority'],
+      ),
+    ),
   }),
-  rdma: map(object({ hcaHandles: unsigned, hcaObjects: unsigned })),
+  rdma: map(object({ hcaHandles: integer(0, 2 ** 32 - 1), hcaObjects: integer(0, 2 ** 32 - 1) })),
   unified: map(text),
 });
+
+/** Go writes an empty string for what is not set. */
+const unlessEmpty =
+  (check: Check): Check =>
+  (value, path) =>
+    value === '' || check(value, path);
 
 const linux = object({
   namespaces: list(namespace),
   uidMappings: idMappings,
   gidMappings: idMappings,
-  timeOffsets: map(object({ secs: signed, nanosecs: integer(0, 999_999_999) })),
+  // KTIME_SEC_MAX of the kernel, halved as proc_timens_set_offset does.
+  timeOffsets: map(object({ secs: integer(-4_611_686_018, 4_611_686_018), nanosecs: integer(0, 999_999_999) })),
   devices: list(device),
   cgroupsPath: text,
   resources: resourcesShape,
-  rootfsPropagation: oneOf(['', ...['shared', 'slave', 'private', 'unbindable'].flatMap((word) => [word, `r${word}`])]),
+  rootfsPropagation: unlessEmpty(
+    oneOf(['shared', 'slave', 'private', 'unbindable'].flatMap((word) => [word, `r${word}`])),
+  ),
   maskedPaths: list(absolutePath),
   readonlyPaths: list(absolutePath),
   mountLabel: text,
   sysctl: map(text),
-  seccomp: object({}),
+  // The rest of it is read by the seccomp compiler.
+  seccomp: object({ listenerPath: text, listenerMetadata: text }),
   intelRdt: object({}),
-  personality: object({ domain: text, flags: texts }, ['domain']),
-  memoryPolicy: object({}),
+  personality: object({ domain: oneOf(Object.keys(PERSONALITIES)), flags: texts }, ['domain']),
+  memoryPolicy: object(
+    { mode: oneOf(Object.keys(MEMORY_MODES)), nodes: numberList, flags: list(oneOf(Object.keys(MEMORY_FLAGS))) },
+    ['mode'],
+  ),
   netDevices: object({}),
 });
 

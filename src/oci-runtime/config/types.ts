@@ -14,7 +14,8 @@ export type HookName = (typeof HOOK_NAMES)[number];
 export type Hooks = Partial<Record<HookName, Hook[]>>;
 
 export interface OciLinux extends Linux {
-  seccomp?: object;
+  /** The rest of it is read as text: see LoadedConfig. */
+  seccomp?: { listenerPath?: string; listenerMetadata?: string };
 }
 
 export interface OciConfig extends Spec {

@@ -20,10 +20,10 @@ export function withDefaultDevices(more: readonly Device[]): Device[] {
   return [...new Map([...DEFAULT_DEVICES, ...more].map((device) => [device.path, device])).values()];
 }
 
-const rule = (major: number, minor?: number): DeviceRule => ({
+const rule = (major?: number, minor?: number): DeviceRule => ({
   allow: true,
   type: 'c',
-  major,
+  ...(major === undefined ? {} : { major }),
   ...(minor === undefined ? {} : { minor }),
   access: 'rwm',
 });

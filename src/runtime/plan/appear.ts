@@ -2,9 +2,12 @@
  * When a process becomes visible in a PID namespace that others live in. While it is prepared it has the rights of the host,
  * and those of the others who have CAP_SYS_PTRACE may trace it then (CVE-2016-9962).
  */
+import type { Process } from '../../oci/runtime-spec.ts';
 import { AUDIT_ARCH_X86_64, loadFilter, type SeccompProgram, SYSCALLS } from '../../security/seccomp/index.ts';
 import { op } from './op.ts';
 import type { PlanOp } from './table.ts';
+
+type Scheduled = Pick<Process, 'scheduler'>;
 
 const CLONE_PARENT = 0x8000n | 0x10_0000n | 17n;
 const TIOCSCTTY = 0x540en;
@@ -22,11 +25,17 @@ const APPEARING: readonly [name: string, ...args: bigint[]][] = [
 /** What else happens between the filter and the listener's being told of it, if that is done behind `appear`. */
 const UNTOLD: typeof APPEARING = [['setresuid'], ['capset'], ['prctl', PR_CAP_AMBIENT]];
 
+/** `appear` is a fork, and some ways to be scheduled do not survive one. */
+function mayForkLate({ scheduler }: Scheduled): boolean {
+  return scheduler?.policy !== 'SCHED_DEADLINE' && scheduler?.flags?.includes('SCHED_FLAG_RESET_ON_FORK') !== true;
+}
+
 /**
- * The process is seen by the container's others only when it has their rights and no more, unless the filter keeps it
- * from appearing so late: then it is hidden only from those without CAP_SYS_PTRACE.
+ * The process is seen by the container's others only when it has their rights and no more, unless its filter or its
+ * scheduling keeps it from appearing so late: then it is hidden only from those without CAP_SYS_PTRACE.
  */
-export function mayAppearLast(seccomp: SeccompProgram | null): boolean {
+export function mayAppearLast(seccomp: SeccompProgram | null, process: Scheduled): boolean {
+  if (!mayForkLate(process)) return false;
   if (seccomp === null) return true;
   const answer = appearsLast.get(seccomp) ?? letsAppearLast(seccomp);
   appearsLast.set(seccomp, answer);
@@ -60,7 +69,11 @@ export function withAppear(filter: readonly PlanOp[], isLast: boolean): [filter:
  * A container in the PID namespace of another one appears there last too. It then cannot mount a procfs of that namespace
  * itself: it shows the other's, out of the mount namespace whose path this is. null: the process is born there, and hidden.
  */
-export function mountNamespaceBeside(pidPath: string | undefined, seccomp: SeccompProgram | null): string | null {
+export function mountNamespaceBeside(
+  pidPath: string | undefined,
+  seccomp: SeccompProgram | null,
+  process: Scheduled,
+): string | null {
   const match = /^(\/proc\/\d+\/ns\/)pid$/.exec(pidPath ?? '');
-  return match !== null && mayAppearLast(seccomp) ? `${match[1]}mnt` : null;
+  return match !== null && mayAppearLast(seccomp, process) ? `${match[1]}mnt` : null;
 }

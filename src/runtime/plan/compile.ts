@@ -24,7 +24,7 @@ import {
 } from './namespaces.ts';
 import { keyLabelOps, labelOps, queueLabelOps, relabelOps } from './labels.ts';
 import { op } from './op.ts';
-import { processOps, rlimitOps } from './process.ts';
+import { hostRightsOps, oomScoreOps, processOps, withoutHostRights } from './process.ts';
 import { deviceOps, kernelPathOps, mountOps, sysctlOps } from './rootfs.ts';
 import { filterOps, type ListenedState } from './seccomp.ts';
 import type { Plan, PlanOp, SectionName } from './table.ts';
@@ -154,7 +154,7 @@ function namespaceOps(spec: Spec, id: string, join: readonly PlanOp[], appearsLa
       ? [op('child', 'namespaces', 'unshare', { flags: CLONE.cgroup })]
       : []),
     // The host's /proc is still here; after the pivot /proc is the container's.
-    op('child', 'limits', 'oomScoreAdj', { value: spec.process?.oomScoreAdj ?? 0 }),
+    ...oomScoreOps(spec.process?.oomScoreAdj),
     op('child', 'process', 'setsid', {}),
     ...keyLabelOps(spec.process?.selinuxLabel),
     op('child', 'process', 'keyring', { name: `_ses.${id}` }),
@@ -189,7 +189,7 @@ function rootfsOps(
   const view = { backend: cgroups, path: cgroupPath, ownNamespace, to: binds, procFrom, label };
   const inUserNamespace = hasUserNamespace(spec);
   const { mounted = [], beforePivot } = input.unmonitored ?? {};
-  const mustWait = mounted.length > 0 || (inUserNamespace && (process.rlimits ?? []).length > 0);
+  const mustWait = mounted.length > 0 || (inUserNamespace && hostRightsOps(process).length > 0);
   const sysctls = sysctlOps(spec.linux ?? {});
   return [
     // The modes given below are meant as they are.
@@ -262,18 +262,18 @@ export function compileStartPlan(given: StartInput): Plan {
   const binds = new Binds(mapped);
   // Without a monitor, hooks and engines have been told the first number of the process by then.
   const { unmonitored } = input;
-  const procFrom = unmonitored ? null : mountNamespaceBeside(namespaceOf(spec, 'pid')?.path, seccomp);
+  const procFrom = unmonitored ? null : mountNamespaceBeside(namespaceOf(spec, 'pid')?.path, seccomp, spec.process);
   const rootfs = rootfsOps(input, spec.process, cgroupPath, binds, procFrom);
   const [filter, late] = withAppear(filterOps(seccomp, listenedState(input)), procFrom !== null);
   return {
     ops: [
       ...setupOps(input, spec.process, plan, binds, procFrom),
       ...parentOps(network),
-      ...(mapped ? rlimitOps(spec.process, 'parent') : []),
+      ...(mapped ? hostRightsOps(spec.process) : []),
       ...(input.unmonitored?.parent ?? []),
       ...namespaceOps(spec, id, plan.join, procFrom !== null),
       ...rootfs,
-      ...processOps(mapped ? { ...spec.process, rlimits: [] } : spec.process, filter, [
+      ...processOps(mapped ? withoutHostRights(spec.process) : spec.process, spec.linux ?? {}, filter, [
         ...late,
         ...(unmonitored?.beforeExec ?? []),
       ]),

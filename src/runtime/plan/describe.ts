@@ -1,6 +1,17 @@
 /** Operations in plain words: for `isle explain`, and for the error that a failed one becomes. */
 import { capabilityNames } from '../../security/capabilities.ts';
-import { CLONE, MOUNT_ATTR, MS, RLIM_INFINITY, RLIMITS } from './constants.ts';
+import {
+  CLONE,
+  IO_CLASS_SHIFT,
+  IO_CLASSES,
+  MEMORY_MODES,
+  MOUNT_ATTR,
+  MS,
+  PERSONALITIES,
+  RLIM_INFINITY,
+  RLIMITS,
+  SCHEDULER_POLICIES,
+} from './constants.ts';
 import type { OpArgs, OpName, PlanOp } from './table.ts';
 
 const SHOWN_GROUPS = 32;
@@ -153,7 +164,32 @@ const WORDS: { [N in OpName]: (args: OpArgs<N>) => string } = {
   init: () => 'keep a small init process as the first one, which starts the program',
   relabel: ({ path, label }) => `label ${path}, and all that is in it, as ${label}`,
   labelQueues: ({ label }) => `label the message queues as ${label}`,
+  scheduler: ({ policy, nice, priority }) =>
+    `be scheduled as ${nameOf(SCHEDULER_POLICIES, policy)} (nice ${nice}, priority ${priority})`,
+  ioPriority: ({ value }) =>
+    `use disks as ${nameOf(IO_CLASSES, value >> IO_CLASS_SHIFT)} (priority ${value & ((1 << IO_CLASS_SHIFT) - 1)})`,
+  personality: ({ persona }) => `take the personality ${nameOf(PERSONALITIES, persona)}`,
+  cpuAffinity: ({ mask }) => `run on the CPUs ${numbers(mask)}`,
+  memoryPolicy: ({ mode, nodes }) =>
+    `take memory by ${nameOf(MEMORY_MODES, mode & MEMORY_MODE_MASK)} (nodes: ${numbers(nodes)})`,
+  copyFrom: ({ path }) => `keep the directory \`${path}\`, to be copied`,
+  copyUp: ({ path }) => `copy what was at \`${path}\` into the mount there`,
+  remount: ({ path, attrs }) => `change the mount at \`${path}\`${attributes(attrs)}`,
 };
+
+const MEMORY_MODE_MASK = 0xff;
+
+function nameOf(table: Readonly<Record<string, number>>, value: number): string {
+  return Object.keys(table).find((name) => table[name] === value) ?? String(value);
+}
+
+/** The bits that are set. */
+function numbers(mask: Uint8Array): string {
+  const set = Array.from({ length: mask.length * 8 }, (_, bit) => bit).filter((bit) => bitOf(mask, bit));
+  return set.length === 0 ? 'none' : clip(set.join(', '));
+}
+
+const bitOf = (mask: Uint8Array, bit: number) => (((mask[bit >> 3] ?? 0) >> (bit & 7)) & 1) === 1;
 
 /** "0 100000 65536" -> "0 to 65535 are 100000 to 165535 outside" */
 function idMap(lines: string): string {

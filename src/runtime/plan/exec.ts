@@ -6,7 +6,8 @@ import { appearOp, mayAppearLast, withAppear } from './appear.ts';
 import { CLONE } from './constants.ts';
 import { keyLabelOps, labelOps } from './labels.ts';
 import { op } from './op.ts';
-import { processOps, rlimitOps } from './process.ts';
+import { hostRightsOps, oomScoreOps, processOps, withoutHostRights } from './process.ts';
+import { affinityOps, type MemoryAndPersonality } from './scheduling.ts';
 import { filterOps, type ListenedState } from './seccomp.ts';
 import type { Plan, PlanOp } from './table.ts';
 
@@ -24,6 +25,8 @@ export interface ExecInput {
   namespaces: readonly NamespaceType[];
   id: string;
   process: Process;
+  /** What of it the container's own process has. */
+  linux?: MemoryAndPersonality;
   cgroups: CgroupBackend;
   cgroupsPath: string;
   seccomp: SeccompProgram | null;
@@ -45,29 +48,34 @@ export function compileExecPlan(input: ExecInput): Plan {
   const own = new Set(input.namespaces);
   const flags = [...own].reduce((sum, type) => sum | CLONE[type], 0n);
   const { height: rows = 0, width: cols = 0 } = process.consoleSize ?? {};
-  // Only the host's root may raise limits; in a user namespace this process is not that any more.
-  const limited = own.has('user') && (process.rlimits ?? []).length > 0;
-  const isLast = mayAppearLast(input.seccomp);
+  // Only the host's root may do this; in a user namespace this process is not that any more.
+  const outside = own.has('user') ? hostRightsOps(process) : [];
+  const isLast = mayAppearLast(input.seccomp, process);
   const [early, late] = withAppear(filterOps(input.seccomp, input.listened), isLast);
   return {
     ops: [
       ...input.setup,
+      ...affinityOps('setup', process.execCPUAffinity?.initial),
       op('setup', 'namespaces', 'joinOpen', { ...joined }),
       ...(cgroupInto === undefined ? [] : [cgroupInto]),
       op('setup', 'namespaces', 'clone', { flags: 0n }),
-      ...(limited ? rlimitOps(process, 'parent') : []),
+      ...outside,
       op('child', 'namespaces', 'hideProcess', {}),
       ...join,
-      op('child', 'limits', 'oomScoreAdj', { value: process.oomScoreAdj ?? 0 }),
+      ...affinityOps('child', process.execCPUAffinity?.final),
+      ...oomScoreOps(process.oomScoreAdj),
       ...keyLabelOps(process.selinuxLabel),
       op('child', 'process', 'keyring', { name: `_ses.${id}` }),
       ...labelOps(process, input.appArmorFile),
       op('child', 'namespaces', 'join', { flags }),
-      ...(limited ? [op('child', 'limits', 'waitParent', {})] : []),
+      ...(outside.length > 0 ? [op('child', 'limits', 'waitParent', {})] : []),
       ...(process.terminal === true ? [op('child', 'terminal', 'execPty', { rows, cols, uid: process.user.uid })] : []),
       ...input.joinedOps,
       ...(isLast ? [] : [appearOp()]),
-      ...processOps(limited ? { ...process, rlimits: [] } : process, early, [...late, ...input.beforeExec]),
+      ...processOps(own.has('user') ? withoutHostRights(process) : process, input.linux ?? {}, early, [
+        ...late,
+        ...input.beforeExec,
+      ]),
     ],
   };
 }

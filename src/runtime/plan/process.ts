@@ -4,6 +4,7 @@ import type { Capabilities, Process, Rlimit } from '../../oci/runtime-spec.ts';
 import { capabilityMask } from '../../security/capabilities.ts';
 import { RLIM_INFINITY, RLIMITS } from './constants.ts';
 import { op } from './op.ts';
+import { type MemoryAndPersonality, memoryAndPersonalityOps, schedulingOps } from './scheduling.ts';
 import type { PlanOp, SectionName } from './table.ts';
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -24,9 +25,23 @@ function rlimitOp({ type, soft, hard }: Rlimit, section: SectionName): PlanOp {
   return op(section, 'limits', 'rlimit', { resource, soft: limitValue(soft), hard: limitValue(hard) });
 }
 
-/** In the section parent they are set by the monitor, which alone may raise them for a process in a user namespace. */
-export function rlimitOps({ rlimits = [] }: Process, section: SectionName): PlanOp[] {
+function rlimitOps({ rlimits = [] }: Process, section: SectionName): PlanOp[] {
   return rlimits.map((limit) => rlimitOp(limit, section));
+}
+
+/** What the monitor does in the section parent for a process in a user namespace, which has no right to it. */
+export function hostRightsOps(process: Process): PlanOp[] {
+  return [...rlimitOps(process, 'parent'), ...schedulingOps(process, 'parent')];
+}
+
+/** The process without what hostRightsOps does. */
+export function withoutHostRights({ scheduler: _scheduler, ioPriority: _ioPriority, ...process }: Process): Process {
+  return { ...process, rlimits: [] };
+}
+
+/** Nothing was asked for: nothing is changed (config.md). */
+export function oomScoreOps(value: number | undefined): PlanOp[] {
+  return value === undefined ? [] : [op('child', 'limits', 'oomScoreAdj', { value })];
 }
 
 export function searchPath(env: readonly string[]): string[] {
@@ -57,7 +72,12 @@ function masks(capabilities: Capabilities = {}): Masks {
  * runc's order. Installing a filter without no_new_privs takes CAP_SYS_ADMIN, so it then comes before the identity and
  * capabilities change, and as late as that allows: every call after it has to pass the filter.
  */
-export function processOps(process: Process, filter: readonly PlanOp[], beforeExec: readonly PlanOp[] = []): PlanOp[] {
+export function processOps(
+  process: Process,
+  linux: MemoryAndPersonality,
+  filter: readonly PlanOp[],
+  beforeExec: readonly PlanOp[] = [],
+): PlanOp[] {
   const { user, capabilities, noNewPrivileges = false } = process;
   const caps = masks(capabilities);
   // Leaving uid 0 clears the permitted set unless it is asked to stay; with nothing to keep that is one call less.
@@ -65,6 +85,8 @@ export function processOps(process: Process, filter: readonly PlanOp[], beforeEx
   return [
     op('child', 'process', 'chdir', { path: process.cwd }),
     ...rlimitOps(process, 'child'),
+    ...schedulingOps(process, 'child'),
+    ...memoryAndPersonalityOps(linux),
     op('child', 'process', 'umask', { mask: user.umask ?? DEFAULT_UMASK }),
     ...(noNewPrivileges ? [op('child', 'capabilities', 'noNewPrivs', {})] : []),
     op('child', 'capabilities', 'boundingSet', { keep: caps.bounding }),

@@ -61,18 +61,41 @@ export function mountOps(mounts: readonly Mount[], view: MountView): PlanOp[] {
   return mounts.flatMap((mount) => {
     const options = parseMountOptions(mount.options ?? []);
     const { destination: target, type = 'none', source = type } = mount;
+    if (options.remount) return [remountOp(target, options)];
     if (isBind(mount, options)) return view.to.ops(source, target, options, mount);
     if (type === 'cgroup') return cgroupOps(target, options, view);
     if (type === 'proc' && view.procFrom !== null) {
       return view.to.ops('/proc', target, { ...options, bind: 'bind' }, { sourceNamespace: view.procFrom });
     }
     const fs = withContextOption(type, options.fs, view.label);
-    return [op('child', 'mounts', 'mountFs', { fsType: type, source, target, options: fs, attrs: options.attrs })];
+    return fileSystemOps({ fsType: type, source, target }, { ...options, fs });
   });
 }
 
-function nodeOp({ path, type, major, minor, fileMode, uid, gid }: Device): PlanOp {
-  const mode = FILE_TYPE[type] | (fileMode ?? 0o666);
+function remountOp(path: string, { fs, attrs, cleared, propagation }: MountOptions): PlanOp {
+  return op('child', 'mounts', 'remount', { path, options: fs, attrs, clear: cleared, propagation });
+}
+
+/** What is copied into it comes before it is made read-only. */
+function fileSystemOps(
+  what: { fsType: string; source: string; target: string },
+  { fs, attrs, treeAttrs, copyUp, propagation }: MountOptions,
+): PlanOp[] {
+  const path = what.target;
+  const all = attrs | treeAttrs;
+  const first = copyUp ? all & ~MOUNT_ATTR.rdonly : all;
+  const mount = op('child', 'mounts', 'mountFs', { ...what, options: fs, attrs: first });
+  const later = { path, options: [], attrs: all & ~first, clear: 0n, propagation };
+  return [
+    ...(copyUp ? [op('child', 'mounts', 'copyFrom', { path })] : []),
+    mount,
+    ...(copyUp ? [op('child', 'mounts', 'copyUp', { path })] : []),
+    ...(later.attrs === 0n && propagation === 0n ? [] : [op('child', 'mounts', 'remount', later)]),
+  ];
+}
+
+function nodeOp({ path, type, major = 0, minor = 0, fileMode, uid, gid }: Device): PlanOp {
+  const mode = FILE_TYPE[type] | ((fileMode ?? 0o666) & 0o7777);
   return op('child', 'devices', 'mknodIn', { path, mode, major, minor, uid: uid ?? 0, gid: gid ?? 0 });
 }
 
@@ -98,7 +121,9 @@ export function deviceOps(spec: Spec, to: Binds, inUserNamespace: boolean): Plan
   return [
     ...parentOps(devices),
     ...devices.flatMap((device) =>
-      inUserNamespace ? to.ops(device.hostPath ?? device.path, device.path, shown) : [nodeOp(device)],
+      inUserNamespace && device.type !== 'p'
+        ? to.ops(device.hostPath ?? device.path, device.path, shown)
+        : [nodeOp(device)],
     ),
     ...DEV_LINKS.map(([target, path]) => op('child', 'devices', 'symlinkIn', { target, path })),
   ];

@@ -219,6 +219,31 @@ export const OPS = {
    * (SCM_RIGHTS) to this unix socket of the host, with the state: its pieces, and between them the process's pid in digits.
    */
   seccompListener: { path: 'str', state: 'strs' },
+  // --- how the workload is scheduled; in the section parent it is the child that is meant ---
+  /** sched_setattr(2). */
+  scheduler: {
+    policy: 'u32',
+    flags: 'u64',
+    nice: 'i32',
+    priority: 'u32',
+    runtime: 'u64',
+    deadline: 'u64',
+    period: 'u64',
+  },
+  /** ioprio_set(2): class << 13 | priority. */
+  ioPriority: { value: 'u32' },
+  personality: { persona: 'u32' },
+  /** sched_setaffinity(2) of this process: a bit for each CPU, the lowest first. */
+  cpuAffinity: { mask: 'bytes' },
+  /** set_mempolicy(2): mode with MPOL_F_*; a bit for each node, the lowest first. */
+  memoryPolicy: { mode: 'u32', nodes: 'bytes' },
+  // --- changes of what is mounted ---
+  /** Holds the directory at this path in root for copyUp, before something is mounted on it. Missing: nothing to copy. */
+  copyFrom: { path: 'str' },
+  /** Copies directories, files and links of what copyFrom holds into the directory at this path in root. */
+  copyUp: { path: 'str' },
+  /** Changes the mount at a path in root: options of its file system, attributes, propagation (MS_*, 0 for as it is). */
+  remount: { path: 'str', options: 'strs', attrs: 'u64', clear: 'u64', propagation: 'u64' },
 } as const satisfies Record<string, Record<string, FieldType>>;
 
 export type OpName = keyof typeof OPS;

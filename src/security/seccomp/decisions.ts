@@ -47,7 +47,9 @@ function fitsInt(arg: SeccompArg): boolean {
 }
 
 function comparison(name: string, arch: KnownArch, arg: SeccompArg): Comparison {
-  const isInt = arch === 'SCMP_ARCH_X86' || (INT_ARGUMENTS[name] ?? []).includes(arg.index);
+  // A name may be `toString`.
+  const ints = Object.hasOwn(INT_ARGUMENTS, name) ? INT_ARGUMENTS[name] : [];
+  const isInt = arch === 'SCMP_ARCH_X86' || ints?.includes(arg.index) === true;
   return { ...arg, narrow: isInt && fitsInt(arg) };
 }
 

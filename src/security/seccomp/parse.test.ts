@@ -125,6 +125,11 @@ describe('parseProfile', () => {
       /architectures\[0\]: "x86_64" is not a seccomp architecture/,
     ],
     [
+      'an object with numbers in it for a word',
+      { defaultAction: 'SCMP_ACT_ALLOW', architectures: [{ a: { b: 1 } }] },
+      /architectures\[0\]: an object is not a seccomp architecture/,
+    ],
+    [
       'an unknown flag',
       { defaultAction: 'SCMP_ACT_ALLOW', flags: ['FAST'] },
       /flags\[0\]: "FAST" is not a seccomp filter flag/,

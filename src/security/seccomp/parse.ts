@@ -78,9 +78,12 @@ function stringOf(value: Json | undefined, where: string): string {
   return typeof value === 'string' ? value : fail(where, 'must be a string');
 }
 
-/** A value as it was written; bigint is no JSON value to JSON.stringify. */
+/** A value as it was written, bounded; bigint is no JSON value to JSON.stringify, at no depth. */
 function shown(value: Json): string {
-  return typeof value === 'bigint' ? String(value) : JSON.stringify(value);
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object' && value !== null) return 'an object';
+  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
 function wordOf<T extends string>(known: readonly T[], kind: string): (value: Json | undefined, where: string) => T {
@@ -123,7 +126,7 @@ function argOf(value: Json, where: string): SeccompArg {
 function kernelOf(value: Json | undefined, where: string): readonly [number, number] | undefined {
   if (value === undefined || value === null || value === '') return undefined;
   const match = /^(\d{1,5})\.(\d{1,5})$/.exec(stringOf(value, where));
-  if (match === null) return fail(where, `${JSON.stringify(value)} is not a kernel version of the form 4.8`);
+  if (match === null) return fail(where, `${shown(value)} is not a kernel version of the form 4.8`);
   return [Number(match[1]), Number(match[2])];
 }
 
