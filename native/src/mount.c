@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -18,6 +19,8 @@
 #include "root.h"
 
 #define ATTRS_ATIME ((uint64_t)MOUNT_ATTR__ATIME)
+#define FSCONFIG_VALUE_MAX 255 /* strndup_user in fsconfig(2), fs/fsopen.c */
+#define MOUNT_PAGE 4096
 #define MASK_ATTRS (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 
 /* Appends the messages that the kernel left in the context ("e tmpfs: Bad value for 'size'") to the report. */
@@ -156,7 +159,48 @@ static int open_mount_target(struct context *ctx, const struct op_mount_fs *op) 
   return -1;
 }
 
+/*
+ * fsconfig(2) takes 255 bytes of a value, mount(2) a page of all options: an overlay's directories need the latter. The
+ * target is named by its descriptor. 0 or an errno.
+ */
+static int mount_by_page(struct context *ctx, const struct op_mount_fs *op, int target) {
+  char data[MOUNT_PAGE];
+  char path[64];
+  size_t used = 0;
+  struct plan_strs options = op->options;
+  while (options.count > 0) {
+    const char *option = plan_strs_next(&options);
+    size_t length = strlen(option);
+    if (used + length + 2 > sizeof(data)) return fail(ctx, E2BIG, "the options are longer than %zu bytes", sizeof(data) - 1);
+    if (used > 0) data[used++] = ',';
+    memcpy(data + used, option, length);
+    used += length;
+  }
+  data[used] = 0;
+  snprintf(path, sizeof(path), "/proc/self/fd/%d", target);
+  if (mount(op->source, path, op->fs_type, 0, data) < 0) return errno;
+  int mounted = root_open(ctx, op->target, O_PATH | O_DIRECTORY, 0);
+  if (mounted < 0) return errno;
+  int error = mount_attributes(mounted, op->attrs, 0, false);
+  close(mounted);
+  return error;
+}
+
+static bool has_long_value(struct plan_strs options) {
+  while (options.count > 0) {
+    const char *value = strchr(plan_strs_next(&options), '=');
+    if (value && strlen(value + 1) > FSCONFIG_VALUE_MAX) return true;
+  }
+  return false;
+}
+
 int run_mount_fs(struct context *ctx, const struct op_mount_fs *op) {
+  if (has_long_value(op->options)) {
+    int place = open_mount_target(ctx, op);
+    int failed = place < 0 ? errno : mount_by_page(ctx, op, place);
+    close_fd(&place);
+    return failed;
+  }
   int context_fd = fsopen(op->fs_type, FSOPEN_CLOEXEC);
   if (context_fd < 0) return fail(ctx, errno, "file system %s", op->fs_type);
   int error = configure(ctx, context_fd, op);

@@ -1,6 +1,5 @@
 /** linux.cgroupsPath as a path below the hierarchies' roots. */
-import { checkPathLength } from './config/mounts.ts';
-import { refuse, shown } from './config/schema.ts';
+import { checkPathLength, refuse, shown } from './config/schema.ts';
 
 const AT = 'config.json: linux.cgroupsPath';
 

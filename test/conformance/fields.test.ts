@@ -1,6 +1,6 @@
 /** Fields of the spec that runtimes have learnt at different times: each is tried on those of Debian's peers that know it. */
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { run } from '../fixtures/process.ts';
@@ -45,6 +45,22 @@ on(RUNTIMES, (box) => {
       withTmpfs(config, 'tmpcopyup', 'ro'),
     );
     assert.match(seen, /^1\n.*Read-only file system/s);
+  });
+
+  it('an overlay whose directories have long names', async () => {
+    const directory = join(box().directory, 'd'.repeat(200), 'e'.repeat(200));
+    for (const name of ['lower', 'upper', 'work']) mkdirSync(join(directory, name), { recursive: true });
+    writeFileSync(join(directory, 'lower/file'), 'from below');
+    const seen = await box().see(
+      'cat /o/file; touch /o/new; grep -c " /o overlay rw,nosuid" /proc/mounts',
+      (config) => {
+        const [lower, upper, work] = ['lower', 'upper', 'work'].map((name) => join(directory, name));
+        const options = [`lowerdir=${lower}`, `upperdir=${upper}`, `workdir=${work}`, 'nosuid'];
+        config.mounts.push({ destination: '/o', type: 'overlay', source: 'overlay', options });
+      },
+    );
+    assert.equal(seen, 'from below1');
+    assert.ok(existsSync(join(directory, 'upper/new')));
   });
 
   it('remount: changes what is mounted, its file system and its flags', async () => {

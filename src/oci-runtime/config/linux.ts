@@ -3,9 +3,9 @@ import { readlinkSync, statSync } from 'node:fs';
 import type { Device, Linux, LinuxResources, Namespace, NamespaceType } from '../../oci/runtime-spec.ts';
 import { checkSysctl } from '../../oci/sysctl.ts';
 import { checkMapped, checkMappings } from './ids.ts';
-import { checkPathLength, locateSystemError } from './mounts.ts';
+import { locateSystemError } from './mounts.ts';
 import { checkSelinuxLabel } from './process.ts';
-import { keyPath, locate, refuse, shown } from './schema.ts';
+import { checkPathLength, keyPath, locate, refuse, shown } from './schema.ts';
 import type { OciConfig, OciLinux } from './types.ts';
 
 const UNSUPPORTED = ['intelRdt', 'netDevices'] as const;
@@ -101,7 +101,6 @@ function checkDevices(devices: readonly Device[], at: string): void {
   devices.forEach(({ path, type, major, minor }, index) => {
     const here = `${at}[${index}]`;
     if (type !== 'p' && (major === undefined || minor === undefined)) refuse(here, 'a device needs major and minor');
-    checkPathLength(path, `${here}.path`);
     if (path.endsWith('/')) refuse(`${here}.path`, `${shown(path)} is a directory`);
     const what = type === 'p' ? 'p' : `${type === 'u' ? 'c' : type} ${major}:${minor}`;
     const other = seen.get(path);

@@ -5,12 +5,9 @@ import type { IdMapping, Mount } from '../../oci/runtime-spec.ts';
 import { ALLOWED_BELOW_PROC } from '../../oci/spec/proc-mounts.ts';
 import { type MountOptions, parseMountOptions } from '../../runtime/plan/mount-options.ts';
 import { checkMappings } from './ids.ts';
-import { clipped, locate, refuse, shown } from './schema.ts';
+import { checkPathLength, clipped, locate, MAX_NAME_BYTES, MAX_PATH_BYTES, refuse, shown } from './schema.ts';
 
 const MAX_MOUNTS = 10_000;
-/** PATH_MAX with its NUL, NAME_MAX. */
-const MAX_PATH_BYTES = 4095;
-const MAX_NAME_BYTES = 255;
 const PROC_SUPER_MAGIC = 0x9fa0;
 /** islet's buffer for the name of an option. */
 const MAX_OPTION_NAME_BYTES = 255;
@@ -23,14 +20,6 @@ export interface MountFacts {
 }
 
 const isBind = ({ type }: Mount, { bind }: MountOptions) => type === 'bind' || bind !== 'none';
-
-/** What no path can be resolved with, said before something has been made. */
-export function checkPathLength(path: string, at: string): void {
-  if (Buffer.byteLength(path) > MAX_PATH_BYTES) refuse(at, `is longer than ${MAX_PATH_BYTES} bytes`);
-  const long =
-    path.length > MAX_NAME_BYTES / 4 && path.split('/').find((name) => Buffer.byteLength(name) > MAX_NAME_BYTES);
-  if (long) refuse(at, `the name ${shown(long)} is longer than ${MAX_NAME_BYTES} bytes`);
-}
 
 function checkDestination(mount: Mount, options: MountOptions, at: string, warnings: string[]): void {
   if (!mount.destination.startsWith('/')) {
@@ -108,6 +97,9 @@ function checkFileSystem(mount: Mount, { fs, copyUp }: MountOptions, at: string)
   if (mount.type === undefined || mount.type === '' || mount.type === 'none') {
     refuse(`${at}.type`, 'is missing: only a bind mount has none', 'give a file system, or the option bind');
   }
+  // fsopen(2) and fsconfig(2) take so much, and no file system needs it.
+  if (mount.type.length > MAX_NAME_BYTES) refuse(`${at}.type`, `no file system is called ${shown(mount.type)}`);
+  checkPathLength(mount.source ?? '', `${at}.source`);
   checkOptionNames(fs, at);
   if (copyUp && mount.type !== 'tmpfs') {
     refuse(`${at}.options`, `tmpcopyup is for a tmpfs, and this is ${shown(mount.type)}`, 'leave it out');
@@ -120,6 +112,9 @@ function checkOptionNames(fs: readonly string[], at: string): void {
     if (name === '') refuse(`${at}.options`, `${shown(option)} is no option`);
     if (Buffer.byteLength(name) > MAX_OPTION_NAME_BYTES) refuse(`${at}.options`, `no option is called ${shown(name)}`);
   }
+  const bytes = Buffer.byteLength(fs.join(','));
+  if (bytes > MAX_PATH_BYTES)
+    refuse(`${at}.options`, `take ${bytes} bytes together; the kernel takes ${MAX_PATH_BYTES}`);
 }
 
 function checkMount(mount: Mount, at: string, facts: MountFacts): void {

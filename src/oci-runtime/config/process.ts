@@ -6,7 +6,6 @@ import { hasSelinux, isKnownContext } from '../../platform/selinux.ts';
 import { RLIMITS } from '../../runtime/plan/constants.ts';
 import { capabilityNames, parseMask } from '../../security/capabilities.ts';
 import { parseContext } from '../../security/selinux/index.ts';
-import { checkPathLength } from './mounts.ts';
 import { clipped, refuse, shown } from './schema.ts';
 
 let bounding: Set<string> | undefined;
@@ -141,7 +140,6 @@ export function checkProcess(process: Process, at: string, warnings: string[]): 
   process.user ??= { uid: 0, gid: 0 };
   process.user.uid ??= 0;
   process.user.gid ??= 0;
-  checkPathLength(process.cwd, `${at}.cwd`);
   checkRlimits(process.rlimits ?? [], `${at}.rlimits`);
   checkArgumentSize(process, at);
   if (process.scheduler !== undefined) checkScheduler(process.scheduler, `${at}.scheduler`);

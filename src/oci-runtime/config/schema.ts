@@ -67,11 +67,24 @@ export function matching(pattern: RegExp, words: string): Check {
   };
 }
 
+/** PATH_MAX with its NUL, NAME_MAX. */
+export const MAX_PATH_BYTES = 4095;
+export const MAX_NAME_BYTES = 255;
+
+/** What no path can be resolved with, said before something has been made. */
+export function checkPathLength(path: string, at: string): void {
+  if (Buffer.byteLength(path) > MAX_PATH_BYTES) refuse(at, `is longer than ${MAX_PATH_BYTES} bytes`);
+  const long =
+    path.length > MAX_NAME_BYTES / 4 && path.split('/').find((name) => Buffer.byteLength(name) > MAX_NAME_BYTES);
+  if (long) refuse(at, `the name ${shown(long)} is longer than ${MAX_NAME_BYTES} bytes`);
+}
+
 /** An absolute path without `..`: such a path could mean another file than it seems to. */
 export const absolutePath: Check = (value, path) => {
   text(value, path);
   const given = value as string;
   if (!given.startsWith('/')) refuse(path, `must be an absolute path, is ${shown(given)}`);
+  checkPathLength(given, path);
   if (given.split('/').includes('..')) refuse(path, `must not contain "..", is ${shown(given)}`);
 };
 

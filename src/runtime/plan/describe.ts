@@ -133,7 +133,7 @@ const WORDS: { [N in OpName]: (args: OpArgs<N>) => string } = {
   ownStdio: ({ uid }) => `give the standard streams to uid ${uid}`,
   outlive: () => 'live on without islet',
   openHold: ({ path }) => `make the FIFO \`${path}\``,
-  findProgram: ({ name }) => `find the program \`${name}\``,
+  findProgram: ({ name }) => `find the program \`${clip(name)}\``,
   hold: () => 'wait for the start',
   cgroupDevices: ({ path, program }) =>
     `let a program decide which devices ${path} may use (${program.length / 8} instructions)`,
