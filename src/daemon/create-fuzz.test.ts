@@ -10,6 +10,7 @@ import { checkValue } from '../api/schema.ts';
 import type { ContainersContext } from '../containers/context.ts';
 import { createContainer } from '../containers/create.ts';
 import { buildStart } from '../containers/launch-plan.ts';
+import { OWN_RUNTIME, Runtimes } from '../containers/runtimes/known.ts';
 import { EngineError } from '../errors.ts';
 import { resolveUser } from '../oci/user.ts';
 import { createCgroupBackend } from '../runtime/cgroups/index.ts';
@@ -124,6 +125,7 @@ function fakeContext(directory: string): ContainersContext {
     execs: new Map(),
     cgroups: createCgroupBackend(layout),
     cgroupParent: 'isle',
+    runtimes: new Runtimes({ added: new Map(), defaultName: OWN_RUNTIME, stateRoot: '/run/runtimes', searchPath: '' }),
     snapshots: {
       prepare: async () => undefined,
       removeContainer: async () => undefined,

@@ -101,18 +101,6 @@ describe('a custom profile', () => {
     assert.deepEqual([verdict('mprotect', 5n, 7n), verdict('mprotect', 5n, 6n)], ['allow', 'errno 1']);
   });
 
-  it('says so when no system call has a name, unless another machine has it', () => {
-    const profile = parseProfile(
-      JSON.stringify({
-        defaultAction: 'SCMP_ACT_ALLOW',
-        syscalls: [{ names: ['sethostnam', 'reboot', 'arm_sync_file_range'], action: 'SCMP_ACT_ERRNO' }],
-      }),
-    );
-    assert.deepEqual(compileSeccomp(profile, { caps: [], arch: 'x86_64', kernel: [6, 1] }).warnings, [
-      'seccomp profile: no system call is called sethostnam; its rules have no effect',
-    ]);
-  });
-
   it('takes names that every object has for names of calls that there are none of', () => {
     const args = [{ index: 0, value: 1, op: 'SCMP_CMP_EQ' }];
     const syscalls = ['toString', '__proto__', 'constructor'].map((name) => ({
@@ -121,7 +109,7 @@ describe('a custom profile', () => {
       args,
     }));
     const profile = parseProfile(JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW', syscalls }));
-    assert.match(compileSeccomp(profile, CONTEXT).warnings.join(), /is called toString, __proto__, constructor;/);
+    assert.match(compileSeccomp(profile, CONTEXT).warnings.join(), /no effect: toString, __proto__, constructor$/);
   });
 
   it('says so when a rule without arguments makes others useless', () => {

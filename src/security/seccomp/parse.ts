@@ -12,6 +12,7 @@ import {
   type SeccompProfile,
   type SeccompRule,
 } from './types.ts';
+import { shownNames } from './unknown-names.ts';
 
 const ACTIONS: readonly SeccompAction[] = [
   'SCMP_ACT_KILL',
@@ -203,8 +204,7 @@ function unknownFields(from: JsonObject): string[] {
     ...Object.keys(from).filter((name) => !FIELDS.includes(name)),
     ...inRules.filter((name) => !RULE_FIELDS.includes(name)).map((name) => `syscalls[].${name}`),
   ];
-  const shownNames = [...new Set(names)].slice(0, 20);
-  return names.length === 0 ? [] : [`seccomp profile: fields that have no effect: ${shownNames.join(', ')}`];
+  return names.length === 0 ? [] : [`seccomp profile: fields that have no effect: ${shownNames(new Set(names))}`];
 }
 
 function warningsOf(from: JsonObject, listener: SeccompListener | undefined): string[] {

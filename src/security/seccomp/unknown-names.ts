@@ -21,14 +21,23 @@ function knownHere(): ReadonlySet<string> {
 }
 
 const MAX_NAMED = 20;
+const MAX_SHOWN = 60;
+
+/** For a message: names of a profile are as many and as long as its author likes. */
+export function shownNames(names: Iterable<string>): string {
+  const all = [...names];
+  const short = all
+    .slice(0, MAX_NAMED)
+    .map((name) => (name.length > MAX_SHOWN ? `${name.slice(0, MAX_SHOWN - 3)}...` : name));
+  return `${short.join(', ')}${all.length > MAX_NAMED ? ` and ${all.length - MAX_NAMED} more` : ''}`;
+}
 
 /** A warning if there are any. Docker and runc pass them over, since a profile may be made for another kernel. */
 export function unknownNames(rules: readonly SeccompRule[]): string[] {
   const names = new Set(rules.flatMap((rule) => rule.names));
   const unknown = [...names].filter((name) => !knownHere().has(name) && !ELSEWHERE.has(name));
   if (unknown.length === 0) return [];
-  const more = unknown.length > MAX_NAMED ? ` and ${unknown.length - MAX_NAMED} more` : '';
   return [
-    `seccomp profile: isle knows no system calls of these names, so the rules for them have no effect: ${unknown.slice(0, MAX_NAMED).join(', ')}${more}`,
+    `seccomp profile: isle knows no system calls of these names, so the rules for them have no effect: ${shownNames(unknown)}`,
   ];
 }
