@@ -20,7 +20,10 @@ it('a process appears last unless the filter refuses a call that it takes', () =
 it('a process whose scheduling does not survive a fork appears early', () => {
   assert.equal(mayAppearLast(null, { scheduler: { policy: 'SCHED_BATCH' } }), true);
   assert.equal(mayAppearLast(null, { scheduler: { policy: 'SCHED_DEADLINE' } }), false);
-  assert.equal(mayAppearLast(null, { scheduler: { policy: 'SCHED_FIFO', flags: ['SCHED_FLAG_RESET_ON_FORK'] } }), false);
+  assert.equal(
+    mayAppearLast(null, { scheduler: { policy: 'SCHED_FIFO', flags: ['SCHED_FLAG_RESET_ON_FORK'] } }),
+    false,
+  );
 });
 
 it('the procfs of another container is looked for beside the PID namespace that is joined', () => {
