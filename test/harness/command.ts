@@ -5,7 +5,7 @@ export interface RunOptions {
   /** What its standard input says; without it standard input is /dev/null. */
   stdin?: string | Uint8Array | undefined;
   env?: Record<string, string> | undefined;
-  /** Killed after this time, which fails the test; 60 s unless told. */
+  /** Killed after this time, which fails the test; two minutes unless told. */
   timeoutMs?: number | undefined;
 }
 
@@ -24,7 +24,7 @@ export interface Running extends AsyncDisposable {
   stdout(): string;
   stderr(): string;
   write(text: string): void;
-  /** Resolves when standard output matches; rejects when the program ends, or 30 s pass, without that. */
+  /** Resolves when standard output matches; rejects when the program ends, or a minute passes, without that. */
   until(pattern: RegExp): Promise<RegExpExecArray>;
 }
 
@@ -85,7 +85,7 @@ async function untilMatch(
   stdout: () => string,
   stderr: () => string,
 ): Promise<RegExpExecArray> {
-  const deadline = Date.now() + patient(30_000);
+  const deadline = Date.now() + patient(60_000);
   let ended = false;
   const markEnd = (): void => void (ended = true);
   finished.then(markEnd, markEnd);
@@ -93,7 +93,7 @@ async function untilMatch(
     const match = pattern.exec(stdout());
     if (match !== null) return match;
     if (ended || Date.now() > deadline) {
-      const why = ended ? `ended with ${child.exitCode ?? child.signalCode}` : 'took more than 30 s';
+      const why = ended ? `ended with ${child.exitCode ?? child.signalCode}` : 'took more than a minute';
       throw new Error(`no ${pattern} seen: the program ${why}\nstdout: ${stdout()}\nstderr: ${stderr()}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -102,7 +102,7 @@ async function untilMatch(
 
 /** Runs it to its end; a time-out rejects. */
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Finished> {
-  const timeoutMs = patient(options.timeoutMs ?? 60_000);
+  const timeoutMs = patient(options.timeoutMs ?? 120_000);
   await using running = start(command, args, options);
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
@@ -118,11 +118,14 @@ export async function run(command: string, args: readonly string[], options: Run
   }
 }
 
-/** Asks again every 50 ms until the answer is not null; rejects after `timeoutMs`. */
+/**
+ * Asks again every 50 ms until the answer is not null; rejects after `timeoutMs`, which is generous: it is no measure of
+ * speed, and a machine may have other things to do.
+ */
 export async function eventually<T>(
   what: string,
   ask: () => T | null | Promise<T | null>,
-  timeoutMs = 15_000,
+  timeoutMs = 60_000,
 ): Promise<T> {
   const deadline = Date.now() + patient(timeoutMs);
   for (;;) {

@@ -9,10 +9,11 @@ import { eventually, type Finished, patient, type Running, type RunOptions, run,
 import { findDocker } from './docker.ts';
 import { claimInstance, type Instance, mountDataRoot, releaseInstance, scrub } from './instance.ts';
 import { leftovers } from './leftovers.ts';
+import { callAsWitness, daemonReport } from './report.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/daemon.js', import.meta.url));
-const START_TIMEOUT_MS = 20_000;
-const STOP_TIMEOUT_MS = 15_000;
+const START_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 60_000;
 
 export interface DaemonOptions {
   /** More of isled's flags. */
@@ -82,6 +83,7 @@ class Daemon implements TestDaemon {
   #options: DaemonOptions;
   readonly #docker: string;
   readonly #logPath: string;
+  readonly #witness: { dismiss(): void };
   #child: ChildProcess | undefined;
 
   constructor(instance: Instance, options: DaemonOptions, docker: string) {
@@ -96,6 +98,7 @@ class Daemon implements TestDaemon {
     this.#options = options;
     this.#docker = docker;
     this.#logPath = join(instance.root, 'isled.log');
+    this.#witness = callAsWitness(() => daemonReport(this.log(), this.dataRoot, this.execRoot));
   }
 
   async launch(): Promise<void> {
@@ -229,6 +232,7 @@ class Daemon implements TestDaemon {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#witness.dismiss();
     const problems: string[] = [];
     try {
       if (!this.#isRunning()) await this.launch();
@@ -253,7 +257,7 @@ class Daemon implements TestDaemon {
       left = leftovers(this.#instance);
       return left.length === 0 ? true : null;
     };
-    await eventually('nothing is left', gone, 5000).catch(() => undefined);
+    await eventually('nothing is left', gone).catch(() => undefined);
     return left;
   }
 }

@@ -245,16 +245,12 @@ describe(`a daemon that is killed ${KILLS} times in the middle of its work (ISLE
       await eventually('nothing runs', async () => {
         return (JSON.parse((await api(daemon, 'GET', '/containers/json')).text) as Listed[]).length === 0 || null;
       });
-      await eventually(
-        'the ended ones are cleaned up',
-        async () => {
-          return readdirSync(join(daemon.execRoot, 'containers')).length === 0 || null;
-        },
-        5000,
-      ).catch(() => undefined);
+      await eventually('the ended ones are cleaned up', async () => {
+        return readdirSync(join(daemon.execRoot, 'containers')).length === 0 || null;
+      }).catch(() => undefined);
       await check(world, churn, true);
       await removeAll(world, churn);
-      await eventually('nothing is left', () => daemon.leftovers().length === 0 || null, 5000).catch(() => {
+      await eventually('nothing is left', () => daemon.leftovers().length === 0 || null).catch(() => {
         assert.deepEqual(daemon.leftovers(), [], `after kill ${kill}`);
       });
     }

@@ -18,7 +18,7 @@ describe('many clients at once', () => {
   async function nothingIsLeft(): Promise<void> {
     const { daemon } = world;
     assert.equal(await daemon.ok(['ps', '-aq']), '');
-    await eventually('nothing is left', () => daemon.leftovers().length === 0 || null, 8000).catch(() => {
+    await eventually('nothing is left', () => daemon.leftovers().length === 0 || null).catch(() => {
       assert.deepEqual(daemon.leftovers(), []);
     });
   }
@@ -57,7 +57,7 @@ describe('many clients at once', () => {
       assert.equal((await api(daemon, 'DELETE', path)).status, 204);
     });
     await nothingIsLeft();
-    await eventually('as many descriptors as before', () => descriptors() <= before + 2 || null, 5000).catch(() => {
+    await eventually('as many descriptors as before', () => descriptors() <= before + 2 || null).catch(() => {
       assert.equal(descriptors(), before);
     });
   });

@@ -42,7 +42,7 @@ describe('the start of the daemon', () => {
     assert.match(stderr, pattern);
     assert.doesNotMatch(stderr, /^ +at /m);
     assert.ok(!existsSync(pidFile), 'its pid file is left');
-    await eventually('its launcher is gone', () => daemon.leftovers().length === 0 || null, 3000).catch(() => {
+    await eventually('its launcher is gone', () => daemon.leftovers().length === 0 || null).catch(() => {
       assert.deepEqual(daemon.leftovers(), []);
     });
   }

@@ -39,7 +39,7 @@ describe('a full disk', () => {
 
   async function nothingIsLeft(): Promise<void> {
     const { daemon } = world;
-    await eventually('nothing is left', () => daemon.leftovers().length === 0 || null, 5000).catch(() => {
+    await eventually('nothing is left', () => daemon.leftovers().length === 0 || null).catch(() => {
       assert.deepEqual(daemon.leftovers(), []);
     });
   }
