@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { eventually } from '../harness/command.ts';
 import { startWorld, type World } from '../harness/world.ts';
 import { hostileImage } from './hostile-image.ts';
 import { attackProgram } from './program.ts';
@@ -54,23 +55,20 @@ describe('the doors of a container', () => {
 
   it('leave the monitor outside: it is in no cgroup of the container, and survives its limits', async () => {
     const { daemon } = world;
-    const id = await daemon.ok([
-      'run',
-      '-d',
-      '-m',
-      '32m',
-      '--pids-limit',
-      '8',
-      image,
-      'sh',
-      '-c',
-      'while :; do yes | head -c 1000; sleep 9 & done',
-    ]);
+    // A shell that cannot fork ends: the first process is not that one, so that the container lives on.
+    const greedy = 'busybox tail /dev/zero; echo eaten; while :; do sleep 100 & done';
+    const script = `(${greedy}) & exec sleep 100`;
+    const id = await daemon.ok(['run', '-d', '-m', '32m', '--pids-limit', '8', image, 'sh', '-c', script]);
     const [child, , monitor] = readFileSync(join(daemon.execRoot, 'containers', id, 'pid'), 'utf8')
       .trim()
       .split(' ');
     assert.match(readFileSync(`/proc/${child}/cgroup`, 'utf8'), new RegExp(id));
     assert.doesNotMatch(readFileSync(`/proc/${monitor}/cgroup`, 'utf8'), new RegExp(id));
+    await eventually('it has come to both limits, and the monitor wrote it down', async () => {
+      const { stdout, stderr } = await daemon.docker(['logs', id]);
+      return stdout.includes('eaten') && stderr.includes("can't fork") ? true : null;
+    });
+    assert.equal(await daemon.ok(['inspect', '-f', '{{.State.Running}} {{.State.OOMKilled}}', id]), 'true true');
     await daemon.ok(['stop', '-t', '0', id]);
     await daemon.ok(['rm', id]);
   });
