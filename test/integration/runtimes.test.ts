@@ -203,7 +203,7 @@ for (const runtime of RUNTIMES) {
     });
 
     it('cannot fork beyond its limit of processes, and can below it', async () => {
-      const script = 'for i in $(seq 30); do sleep 2 & done; echo all';
+      const script = 'for i in $(seq 30); do sleep 100 & done; echo all';
       // Not lower: runc's own init is a Go program, whose threads count as well until it becomes this one.
       const { stderr } = await docker(['--pids-limit', '20'], ['sh', '-c', script]);
       assert.match(stderr, /can't fork|Resource temporarily unavailable/);
@@ -274,7 +274,10 @@ for (const runtime of RUNTIMES) {
     it('is counted, listed and limited while it runs', async () => {
       const { daemon } = world;
       await background('live', ['-m', '64m'], 'exec sleep 100');
-      assert.match(await daemon.ok(['top', 'live']), /sleep 100/);
+      // `runc start` does not wait until its own init, which has threads, has become the container's program.
+      await eventually('it is the program that was asked for', async () =>
+        (await daemon.ok(['top', 'live', '-o', 'args'])).endsWith('sleep 100') ? true : null,
+      );
       assert.match(
         await daemon.ok(['stats', '--no-stream', '--format', '{{.MemUsage}} {{.PIDs}}', 'live']),
         / \/ 64MiB 1$/,
