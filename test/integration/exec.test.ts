@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { api } from '../harness/api.ts';
 import { eventually, run } from '../harness/command.ts';
+import { tell, untilTold } from '../harness/go-ahead.ts';
 import { startWorld, type World } from '../harness/world.ts';
 
 const ISLE = fileURLToPath(new URL('../../isle', import.meta.url));
@@ -37,6 +38,8 @@ after(() => world[Symbol.asyncDispose]());
 
 const exec = (args: readonly string[], stdin?: string) =>
   world.daemon.docker(['exec', ...args], stdin === undefined ? {} : { stdin });
+
+const pidOf = async (name: string) => Number(await world.daemon.ok(['inspect', '-f', '{{.State.Pid}}', name]));
 
 async function output(args: readonly string[]): Promise<string> {
   return world.daemon.ok(['exec', ...args]);
@@ -128,12 +131,14 @@ describe('docker exec', () => {
   });
 
   it('goes on without a client when detached, and is told of by inspect and events', async () => {
-    await world.daemon.ok(['exec', '-d', 'box', 'sh', '-c', 'sleep 0.3; echo done > /tmp/detached; exit 3']);
+    const script = `${untilTold}; echo done > /tmp/detached; exit 3`;
+    await world.daemon.ok(['exec', '-d', 'box', 'sh', '-c', script]);
     const [id] = (await world.daemon.ok(['inspect', '-f', '{{join .ExecIDs " "}}', 'box'])).split(' ');
     assert.match(id ?? '', /^[0-9a-f]{64}$/);
+    tell(await pidOf('box'));
     const ended = await endOf(id ?? '');
     assert.equal(ended.ExitCode, 3);
-    assert.deepEqual(ended.ProcessConfig.arguments, ['-c', 'sleep 0.3; echo done > /tmp/detached; exit 3']);
+    assert.deepEqual(ended.ProcessConfig.arguments, ['-c', script]);
     assert.equal(await output(['box', 'cat', '/tmp/detached']), 'done');
     const told = [
       'events',
@@ -178,9 +183,11 @@ describe('docker exec', () => {
   });
 
   it('outlives a killed daemon, and its exit code is known to the next one', async () => {
-    await world.daemon.ok(['exec', '-d', 'box', 'sh', '-c', 'sleep 2; exit 5']);
+    await world.daemon.ok(['exec', '-d', 'box', 'sh', '-c', `${untilTold}; exit 5`]);
     const [id] = (await world.daemon.ok(['inspect', '-f', '{{join .ExecIDs " "}}', 'box'])).split(' ');
+    const pid = await pidOf('box');
     await world.daemon.kill9();
+    tell(pid);
     await world.daemon.restart();
     const ended = await endOf(id ?? '');
     assert.equal(ended.ExitCode, 5);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { api } from '../harness/api.ts';
 import { eventually } from '../harness/command.ts';
+import { hasEnded, tell, untilTold } from '../harness/go-ahead.ts';
 import { startWorld, type World } from '../harness/world.ts';
 
 const ISLE_RUNTIME = join(import.meta.dirname, '../../isle-runtime');
@@ -77,10 +78,8 @@ function runs(pid: number): boolean {
 }
 
 async function assertNothingLeft(): Promise<void> {
-  await eventually(
-    'nothing is left',
-    () => (world.daemon.leftovers().length + known().length === 0 ? true : null),
-    5000,
+  await eventually('nothing is left', () =>
+    world.daemon.leftovers().length + known().length === 0 ? true : null,
   ).catch(() => assert.deepEqual([world.daemon.leftovers(), known()], [[], []]));
 }
 
@@ -99,10 +98,12 @@ for (const runtime of RUNTIMES) {
 
     it('goes on without isled, and its end is noticed by the next', async () => {
       const { daemon } = world;
-      await background(runtime, 'ended', 'sh', '-c', 'sleep 1; echo last words; exit 7');
+      const id = await background(runtime, 'ended', 'sh', '-c', `${untilTold}; echo last words; exit 7`);
       await background(runtime, 'alive', 'sh', '-c', 'trap "exit 5" TERM; while :; do sleep 0.1; done');
+      const { init } = pidsOf(id);
       await daemon.kill9();
-      await new Promise((resolve) => setTimeout(resolve, 2000));
+      tell(init);
+      await hasEnded(daemon, id);
       await daemon.restart();
       assert.equal(await state('ended'), 'exited 7');
       assert.equal(await daemon.ok(['logs', 'ended']), 'last words');
