@@ -162,11 +162,16 @@ describe('cgroups of containers', () => {
 
   it('are read for `stats`, once and as a stream', async () => {
     const { daemon, busybox } = world;
-    const id = await daemon.ok(['run', '-d', '-m', '64m', '--cpus', '0.5', busybox, 'sh', '-c', 'while :; do :; done']);
-    const line = await daemon.ok(['stats', '--no-stream', '--format', '{{.CPUPerc}} {{.MemUsage}} {{.PIDs}}', id]);
-    assert.match(line, /^[\d.]+% [\d.]+[KM]iB \/ 64MiB 1$/);
-    const percent = Number(line.slice(0, line.indexOf('%')));
-    assert.ok(percent > 35 && percent < 65, `half a processor is ${percent} %`);
+    const id = await daemon.ok(['run', '-d', '-m', '64m', '--cpus', '0.2', busybox, 'sh', '-c', 'while :; do :; done']);
+    const seen: string[] = [];
+    // On a machine that others keep busy it may get less, and one reading of a measurement may be late.
+    await eventually('a fifth of a processor is 20 %', async () => {
+      const line = await daemon.ok(['stats', '--no-stream', '--format', '{{.CPUPerc}} {{.MemUsage}} {{.PIDs}}', id]);
+      assert.match(line, /^[\d.]+% [\d.]+[KM]iB \/ 64MiB 1$/);
+      seen.push(line);
+      const percent = Number(line.slice(0, line.indexOf('%')));
+      return (percent > 13 && percent < 27) || null;
+    }).catch((cause: unknown) => assert.fail(`${String(cause)}: ${seen.join('; ')}`));
     const once = JSON.parse((await api(daemon, 'GET', `/containers/${id}/stats?stream=0&one-shot=1`)).text);
     assert.equal(once.id, id);
     assert.equal(once.preread, '0001-01-01T00:00:00Z');
@@ -196,14 +201,8 @@ describe('cgroups of containers', () => {
   it('tell of an OOM kill while the container goes on', async () => {
     const { daemon, busybox } = world;
     const name = 'oom-lives';
-    await using events = await daemon.dockerStart([
-      'events',
-      '--filter',
-      'event=oom',
-      '--format',
-      '{{.Action}} {{.Actor.Attributes.name}}',
-    ]);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const told = ['--filter', 'event=oom', '--format', '{{.Action}} {{.Actor.Attributes.name}}'];
+    await using events = await daemon.dockerStart(['events', '--since', '10m', ...told]);
     const script = 'tail /dev/zero; echo survived $?; sleep 1000';
     await daemon.ok(['run', '-d', '--name', name, '-m', '32m', busybox, 'sh', '-c', script]);
     await events.until(/oom oom-lives/);

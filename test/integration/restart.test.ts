@@ -43,10 +43,15 @@ describe('a restart policy', () => {
     await eventually('it waits', async () =>
       (await inspect('waiting', '{{.State.Restarting}}')) === 'true' ? true : null,
     );
-    const [status] = (await world.daemon.ok(['ps', '--filter', 'name=waiting', '--format', '{{.Status}}'])).split('\n');
-    assert.match(status ?? '', /^Restarting \(1\) /);
-    const exec = await world.daemon.docker(['exec', 'waiting', 'true']);
-    assert.match(exec.stderr, /is restarting, wait until the container is running/);
+    // Between two looks it may be started and end again.
+    await eventually('it is shown so', async () => {
+      const status = await world.daemon.ok(['ps', '--filter', 'name=waiting', '--format', '{{.Status}}']);
+      return status.startsWith('Restarting (1) ') || null;
+    });
+    await eventually('exec is refused for that reason', async () => {
+      const { stderr } = await world.daemon.docker(['exec', 'waiting', 'true']);
+      return stderr.includes('is restarting, wait until the container is running') || null;
+    });
     const removed = await world.daemon.docker(['rm', 'waiting']);
     assert.match(removed.stderr, /stop the container before removing or force remove/);
     await world.daemon.ok(['stop', 'waiting']);
@@ -95,8 +100,9 @@ describe('a health check', () => {
   const fast = ['--health-interval', '200ms', '--health-retries', '2'];
 
   it('makes a container healthy, and unhealthy when it fails as often as it may', async () => {
+    await start('unprobed', ['--health-cmd', 'true', '--health-interval', '1h'], ['sleep', '1000']);
+    assert.equal(await inspect('unprobed', '{{.State.Health.Status}}'), 'starting');
     await start('sick', ['--health-cmd', 'test ! -e /sick && echo well', ...fast], ['sleep', '1000']);
-    assert.equal(await inspect('sick', '{{.State.Health.Status}}'), 'starting');
     await reaches('sick', '{{.State.Health.Status}}', 'healthy');
     assert.match(await world.daemon.ok(['ps', '--filter', 'health=healthy', '--format', '{{.Status}}']), /\(healthy\)/);
     assert.equal(await inspect('sick', '{{(index .State.Health.Log 0).Output}}'), 'well');

@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { eventually } from '../harness/command.ts';
 import { cgroupMounts } from '../harness/leftovers.ts';
 import { startWorld, type World } from '../harness/world.ts';
 
@@ -57,7 +58,11 @@ describe('throttling', () => {
       return Number(minutes) * 60 + Number(rest);
     };
     const free = 40 / (await seconds());
-    const held = 40 / (await seconds('--device-write-bps', `${disk}:10mb`));
+    let held = 0;
+    // Others may keep the disk busy, so that it takes longer: it must never be faster.
+    for (let attempt = 0; attempt < 5 && held < 8.5; attempt++) {
+      held = Math.max(held, 40 / (await seconds('--device-write-bps', `${disk}:10mb`)));
+    }
     test.diagnostic(`${free.toFixed(1)} MiB/s without a limit, ${held.toFixed(2)} MiB/s with 10 MiB/s`);
     assert.ok(held > 8.5 && held < 11.5, `10 MB/s were ${held} MB/s`);
     assert.ok(free > held * 1.5, `the disk itself gives no more than ${free} MB/s, so nothing was shown`);
@@ -69,8 +74,12 @@ describe('throttling', () => {
       daemon.ok(['run', '-d', '--cpuset-cpus', '0', '-c', shares, busybox, 'sh', '-c', 'while :; do :; done']);
     const [small, large] = [await spin('512'), await spin('1536')];
     const [smallBefore, largeBefore] = [cpuNs(small), cpuNs(large)];
-    await delay(6000);
-    const ratio = (cpuNs(large) - largeBefore) / (cpuNs(small) - smallBefore);
+    let ratio = 0;
+    // The less of the processor others leave for the two, the longer it takes until the turns even out.
+    for (let seconds = 0; seconds < 60 && !(seconds >= 6 && ratio > 2.7 && ratio < 3.3); seconds++) {
+      await delay(1000);
+      ratio = (cpuNs(large) - largeBefore) / (cpuNs(small) - smallBefore);
+    }
     test.diagnostic(`the ratio is ${ratio.toFixed(3)}`);
     await daemon.ok(['rm', '-f', small, large]);
     assert.ok(ratio > 2.7 && ratio < 3.3, `shares 1:3 gave 1:${ratio}`);
@@ -81,8 +90,10 @@ describe('throttling', () => {
     const last = String(availableParallelism() - 1);
     const script = 'for i in 1 2 3 4; do while :; do :; done & done; wait';
     const id = await daemon.ok(['run', '-d', '--cpuset-cpus', last, busybox, 'sh', '-c', script]);
-    const pids = (await daemon.ok(['top', id, '-o', 'pid'])).split('\n').slice(1).map(Number);
-    assert.ok(pids.length >= 2, `processes: ${pids.join()}`);
+    const pids = await eventually('all five processes run', async () => {
+      const all = (await daemon.ok(['top', id, '-o', 'pid'])).split('\n').slice(1).map(Number);
+      return all.length === 5 ? all : null;
+    });
     for (let sample = 0; sample < 50; sample++) {
       for (const pid of pids) {
         const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
