@@ -136,6 +136,8 @@ static bool is_procfs(int fd, bool its_root) {
   return !its_root || (fstat(fd, &info) == 0 && info.st_ino == PROC_ROOT_INO);
 }
 
+bool mount_is_procfs(int fd) { return is_procfs(fd, true); }
+
 /*
  * procfs and sysfs only go on a real directory: behind a symbolic link of the image the masks of /proc and /sys would
  * cover something else than what the workload sees (the CVE-2019-16884 and CVE-2019-19921 family). And nothing but

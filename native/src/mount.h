@@ -14,6 +14,8 @@ int mount_describe(int fd, uint64_t attrs, uint64_t propagation, bool recursive)
  * approved by name, so no link of the image leads there. 0 or an errno.
  */
 int mount_bound(struct context *ctx, int tree, int target, const char *path);
+/* Is it the root of a procfs? */
+bool mount_is_procfs(int fd);
 /* Puts a detached mount on what `target_fd` is. 0 or an errno. */
 int mount_move(int mount_fd, int target_fd);
 /* The place in root to mount on: 0 must exist, 1 a directory is made, 2 a file is made. -1 with errno. */

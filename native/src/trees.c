@@ -152,6 +152,18 @@ int run_hold_tree(struct context *ctx, const struct op_hold_tree *op) {
   return error;
 }
 
+/* Process 1 of a procfs is the first of its namespace: whoever is in another one has another first. */
+int run_procfs_of(struct context *ctx, const struct op_procfs_of *op) {
+  struct stat wanted;
+  struct stat shown;
+  if (op->slot >= ctx->held_count || ctx->held[op->slot] < 0) return fail(ctx, EBADF, "slot %u is empty", op->slot);
+  if (stat(op->pidns, &wanted) < 0) return fail(ctx, errno, "%s", op->pidns);
+  if (!mount_is_procfs(ctx->held[op->slot])) return fail(ctx, EPERM, "it is not procfs");
+  if (fstatat(ctx->held[op->slot], "1/ns/pid", &shown, 0) < 0) return fail(ctx, errno, "its process 1");
+  bool same = shown.st_dev == wanted.st_dev && shown.st_ino == wanted.st_ino;
+  return same ? 0 : fail(ctx, EPERM, "it shows another PID namespace");
+}
+
 int run_attach_held(struct context *ctx, const struct op_attach_held *op) {
   if (ctx->mountns_fd < 0) return fail(ctx, EINVAL, "not in an own mount table");
   if (op->slot >= ctx->held_count || ctx->held[op->slot] < 0) return fail(ctx, EBADF, "slot %u is empty", op->slot);

@@ -15,6 +15,7 @@ import type { Hooks, OciConfig } from './config/types.ts';
 import { keyPath, locate, refuse } from './config/schema.ts';
 import { withDefaultRules } from './device-rules.ts';
 import { hookOps } from './hooks.ts';
+import { procfsOfShared } from './shared-pid.ts';
 import { type OciState, OCI_VERSION } from './state.ts';
 
 const CONFIG = 'config.json: ';
@@ -70,6 +71,7 @@ function unmonitored(input: ContainerPlanInput): UnmonitoredParts {
       ...(process.terminal === true ? [] : [op('child', 'process', 'ownStdio', { uid: process.user.uid })]),
     ],
     afterPivot: [op('child', 'start', 'outlive', {})],
+    procFrom: procfsOfShared(config.linux?.namespaces ?? []),
     beforeExec: [
       findProgramOp(process),
       op('child', 'start', 'hold', {}),

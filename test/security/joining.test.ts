@@ -3,12 +3,14 @@
  * The attackers have CAP_SYS_PTRACE, against which it does not help that a process is not dumpable.
  */
 import assert from 'node:assert/strict';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { Box } from '../conformance/box.ts';
+import type { Namespace } from '../../src/oci/runtime-spec.ts';
+import { Box, type Config } from '../conformance/box.ts';
 import { ISLE_RUNTIME } from '../conformance/runtimes.ts';
+import { eventually, type Running } from '../harness/command.ts';
 import type { TestDaemon } from '../harness/daemon.ts';
 import { giveIds } from '../harness/subids.ts';
 import { startWorld, type World } from '../harness/world.ts';
@@ -17,7 +19,12 @@ import { attackProgram } from './program.ts';
 import { APPEARING_EARLY, without } from './unfenced.ts';
 
 /** Enough for an attacker to catch at least one of them, if there is anything to catch. */
-const JOINS = 12;
+const JOINS = 8;
+/** Where there is something to catch, it goes on until it has caught that. */
+const JOINS_WITHOUT_FENCE = 300;
+const POWER = ['power'];
+const ROOT = ['root SECRET'];
+const ALL = [...POWER, ...ROOT];
 const USER = `isleattack${process.pid}`;
 const REMAP = ['--userns-remap', USER];
 
@@ -37,17 +44,30 @@ describe('a process that enters a container whose processes trace it', () => {
   });
   after(() => rmSync(directory, { recursive: true }));
 
-  /** What the attacker got hold of, each once. */
-  const catches = (output: string): string[] => [
-    ...new Set(output.split('\n').filter((line) => /SECRET|power/.test(line))),
-  ];
+  /** What the attacker got hold of, each once: of some joins, or of as many as it takes to catch all that is `wanted`. */
+  async function catches(
+    attacker: Running,
+    join: () => Promise<unknown>,
+    wanted: readonly string[],
+  ): Promise<string[]> {
+    const caught = (): string[] => {
+      const lines = attacker.stdout().split('\n');
+      return [...new Set(lines.filter((line) => /SECRET|power/.test(line)))].map((line) => line.trim());
+    };
+    const isEnough = () => wanted.length > 0 && wanted.every((line) => caught().includes(line));
+    await attacker.until(/waiting/);
+    for (let i = 0; i < (wanted.length > 0 ? JOINS_WITHOUT_FENCE : JOINS) && !isEnough(); i++) await join();
+    attacker.child.stdin?.end();
+    await attacker.finished;
+    return isEnough() ? [...wanted] : caught();
+  }
 
   /** `join` makes something enter the attacker's container. */
   async function attack(
     daemon: TestDaemon,
     image: string,
     join: () => Promise<unknown>,
-    ...flags: string[]
+    { wanted = [], flags = [] }: { wanted?: readonly string[]; flags?: readonly string[] } = {},
   ): Promise<string[]> {
     const run = [
       'run',
@@ -63,10 +83,7 @@ describe('a process that enters a container whose processes trace it', () => {
       secret,
     ];
     await using attacker = await daemon.dockerStart(run, { keepStdin: true });
-    await attacker.until(/waiting/);
-    for (let i = 0; i < JOINS; i++) await join();
-    attacker.child.stdin?.end();
-    return catches((await attacker.finished).stdout);
+    return await catches(attacker, join, wanted);
   }
 
   describe('by the engine', () => {
@@ -88,8 +105,8 @@ describe('a process that enters a container whose processes trace it', () => {
       });
 
       it('is caught with all capabilities of the host when a filter makes it appear early', async () => {
-        const caught = await attack(world.daemon, image, exec, ...early());
-        assert.ok(caught.includes('power '), caught.join());
+        const caught = await attack(world.daemon, image, exec, { wanted: POWER, flags: early() });
+        assert.deepEqual(caught, POWER);
       });
     });
 
@@ -102,10 +119,31 @@ describe('a process that enters a container whose processes trace it', () => {
       });
 
       it('shows all of the host when a filter makes it appear early', async () => {
-        const caught = await attack(world.daemon, image, () => start(...early()));
-        assert.ok(caught.includes('power ') && caught.includes('root SECRET'), caught.join());
+        const caught = await attack(world.daemon, image, () => start(...early()), { wanted: ALL });
+        assert.deepEqual(caught, ALL);
       });
     });
+  });
+
+  it('shows no other procfs than that of the PID namespace it enters, whatever the other container shows as /proc', async () => {
+    await using world = await startWorld();
+    const { daemon, busybox } = world;
+    const cover = 'mount --bind /shown /proc && echo covered && exec sleep 1000';
+    const join = () => daemon.docker(['run', '--rm', '--pid', 'container:liar', busybox, 'cat', '/proc/1/comm']);
+    const lie = async (use: () => Promise<void>) => {
+      const open = ['--cap-add', 'SYS_ADMIN', '--security-opt', 'apparmor=unconfined', '-v', '/proc:/shown'];
+      await daemon.ok(['run', '-d', '--name', 'liar', ...open, busybox, 'sh', '-c', cover]);
+      await eventually(
+        'it is covered',
+        async () => /covered/.test((await daemon.docker(['logs', 'liar'])).stdout) || null,
+      );
+      await use();
+      await daemon.ok(['rm', '-f', 'liar']);
+    };
+    await lie(async () => assert.match((await join()).stderr, /cannot check that it is the procfs of/));
+    await without(daemon, ['procfs_of'], () =>
+      lie(async () => assert.equal((await join()).stdout, readFileSync('/proc/1/comm', 'utf8'))),
+    );
   });
 
   describe('of a user namespace', () => {
@@ -138,29 +176,66 @@ describe('a process that enters a container whose processes trace it', () => {
       await without(
         world.daemon,
         ['HIDDEN'],
-        async () => assert.ok((await attack(world.daemon, image, start)).includes('root SECRET')),
+        async () => assert.deepEqual(await attack(world.daemon, image, start, { wanted: ROOT }), ROOT),
         REMAP,
       );
     });
   });
 
-  it('by isle-runtime is not seen before it has nothing left but the rights of the container', async () => {
-    await using box = await Box.make(ISLE_RUNTIME);
-    box.addProgram('inject', program);
-    const attackWith = async (seccomp?: object) => {
+  describe('by isle-runtime', () => {
+    let box: Box;
+    before(async () => {
+      box = await Box.make(ISLE_RUNTIME);
+      box.addProgram('inject', program);
+    });
+    after(() => box[Symbol.asyncDispose]());
+
+    const withFilter = (seccomp: object | undefined) => (config: Config) => {
+      if (seccomp !== undefined) config.linux['seccomp'] = seccomp;
+    };
+
+    /** What an attacker in a container catches of those that `join` makes enter it. */
+    async function attackOn(
+      join: (id: string) => Promise<unknown>,
+      { wanted = [], seccomp }: { wanted?: readonly string[]; seccomp?: object } = {},
+    ): Promise<string[]> {
       const id = await box.started((config) => {
         const sets = config.process['capabilities'] as Record<string, string[]>;
         for (const [name, set] of Object.entries(sets)) sets[name] = [...set, 'CAP_SYS_PTRACE'];
-        if (seccomp !== undefined) config.linux['seccomp'] = seccomp;
+        withFilter(seccomp)(config);
       });
       await using attacker = box.calling(['exec', id, 'inject', secret], { keepStdin: true });
-      await attacker.until(/waiting/);
-      for (let i = 0; i < JOINS; i++) await box.ok('exec', id, 'true');
-      attacker.child.stdin?.end();
-      return catches((await attacker.finished).stdout);
+      return await catches(attacker, () => join(id), wanted);
+    }
+
+    const exec = (id: string) => box.ok('exec', id, 'true');
+    /** Makes, starts and removes a container in the PID namespace of that one. */
+    const create = (seccomp?: object) => async (id: string) => {
+      const { pid } = await box.state(id);
+      const joined = await box.started((config) => {
+        config.process['args'] = ['true'];
+        config.linux['namespaces'] = (config.linux['namespaces'] as Namespace[]).map((own) =>
+          own.type === 'pid' ? { ...own, path: `/proc/${pid}/ns/pid` } : own,
+        );
+        withFilter(seccomp)(config);
+      });
+      await box.ok('delete', '--force', joined);
     };
-    assert.deepEqual(await attackWith(), []);
-    const caught = await attackWith(APPEARING_EARLY);
-    assert.ok(caught.includes('power '), caught.join());
+
+    it('is not seen before it has nothing left but the rights of the container', async () => {
+      assert.deepEqual(await attackOn(exec), []);
+    });
+
+    it('is caught with all capabilities of the host when a filter makes it appear early', async () => {
+      assert.deepEqual(await attackOn(exec, { wanted: POWER, seccomp: APPEARING_EARLY }), POWER);
+    });
+
+    it('is not seen while a container is made that shares the PID namespace', async () => {
+      assert.deepEqual(await attackOn(create()), []);
+    });
+
+    it('shows all of the host while such a container is made and a filter makes it appear early', async () => {
+      assert.deepEqual(await attackOn(create(APPEARING_EARLY), { wanted: ALL }), ALL);
+    });
   });
 });

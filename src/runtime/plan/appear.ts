@@ -2,8 +2,10 @@
  * When a process becomes visible in a PID namespace that others live in. While it is prepared it has the rights of the host,
  * and those of the others who have CAP_SYS_PTRACE may trace it then (CVE-2016-9962).
  */
-import type { Process } from '../../oci/runtime-spec.ts';
+import type { Process, Spec } from '../../oci/runtime-spec.ts';
 import { AUDIT_ARCH_X86_64, loadFilter, type SeccompProgram, SYSCALLS } from '../../security/seccomp/index.ts';
+import { parseMountOptions } from './mount-options.ts';
+import { namespaceOf } from './namespaces.ts';
 import { op } from './op.ts';
 import type { PlanOp } from './table.ts';
 
@@ -65,15 +67,31 @@ export function withAppear(filter: readonly PlanOp[], isLast: boolean): [filter:
   return isLast ? [filter.slice(0, 1), [appearOp(), ...filter.slice(1)]] : [filter, []];
 }
 
+/** The PID namespace that a container enters last, and a mount namespace whose /proc shows it. */
+export interface LateEntry {
+  path: string;
+  procFrom: string;
+}
+
 /**
- * A container in the PID namespace of another one appears there last too. It then cannot mount a procfs of that namespace
- * itself: it shows the other's, out of the mount namespace whose path this is. null: the process is born there, and hidden.
+ * A container in the PID namespace of others appears there last too. It then cannot mount a procfs of that namespace
+ * itself: it shows theirs, out of the mount namespace `procFrom`; left out, it is the one beside the PID namespace's path.
+ * null: the process is born there, and hidden.
  */
-export function mountNamespaceBeside(
-  pidPath: string | undefined,
-  seccomp: SeccompProgram | null,
-  process: Scheduled,
-): string | null {
-  const match = /^(\/proc\/\d+\/ns\/)pid$/.exec(pidPath ?? '');
-  return match !== null && mayAppearLast(seccomp, process) ? `${match[1]}mnt` : null;
+export function lateEntry(spec: Spec, seccomp: SeccompProgram | null, procFrom?: string | null): LateEntry | null {
+  const path = namespaceOf(spec, 'pid')?.path ?? '';
+  const from = procFrom === undefined ? mountNamespaceBeside(path) : procFrom;
+  const user = namespaceOf(spec, 'user');
+  // From a new user namespace no other one's PID namespace can be entered; and what a procfs hides is the same for all who see it.
+  const isOwn = user !== undefined && user.path === undefined;
+  const asks = spec.mounts?.some(
+    ({ type, options }) => type === 'proc' && parseMountOptions(options ?? []).fs.length > 0,
+  );
+  const mayBe = path !== '' && !isOwn && asks !== true && mayAppearLast(seccomp, spec.process ?? {});
+  return mayBe && from !== null ? { path, procFrom: from } : null;
+}
+
+function mountNamespaceBeside(pidPath: string): string | null {
+  const match = /^(\/proc\/\d+\/ns\/)pid$/.exec(pidPath);
+  return match === null ? null : `${match[1]}mnt`;
 }

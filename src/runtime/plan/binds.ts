@@ -5,6 +5,7 @@
  */
 import { EngineError } from '../../errors.ts';
 import type { Mount } from '../../oci/runtime-spec.ts';
+import type { LateEntry } from './appear.ts';
 import { MS } from './constants.ts';
 import type { MountOptions } from './mount-options.ts';
 import { mapText } from './namespaces.ts';
@@ -18,6 +19,7 @@ export class Binds {
   /** Section setup, before the clone. */
   readonly opened: PlanOp[] = [];
   readonly #always: boolean;
+  #slots = 0;
 
   /** `always`: the container has a user namespace. */
   constructor(always: boolean) {
@@ -42,13 +44,20 @@ export class Binds {
 
   /** The same for any mount. */
   hold(source: string, target: string, options: MountOptions, origin: Origin = {}): number {
-    const slot = this.opened.length;
+    const slot = this.#slots++;
     const common = commonOf(source, options);
     const maps = ownerMaps(target, options, origin);
     this.opened.push(
       op('setup', 'mounts', 'holdTree', { slot, nsPath: origin.sourceNamespace ?? '', ...common, ...maps }),
     );
     return slot;
+  }
+
+  /** Shows the procfs of a PID namespace that is entered only later. */
+  procfs(target: string, options: MountOptions, { path, procFrom }: LateEntry): PlanOp[] {
+    const mounted = this.ops('/proc', target, { ...options, bind: 'bind' }, { sourceNamespace: procFrom });
+    this.opened.push(op('setup', 'mounts', 'procfsOf', { slot: this.#slots - 1, pidns: path }));
+    return mounted;
   }
 
   #mustOpen({ idmap, propagation }: MountOptions, { sourceNamespace }: Origin): boolean {

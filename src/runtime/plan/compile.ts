@@ -8,7 +8,7 @@ import type { NamespaceType, Process, Spec } from '../../oci/runtime-spec.ts';
 import type { SeccompProgram } from '../../security/seccomp/index.ts';
 import { sharedLabel } from '../../security/selinux/index.ts';
 import type { CgroupBackend } from '../cgroups/backend.ts';
-import { mountNamespaceBeside, withAppear } from './appear.ts';
+import { type LateEntry, lateEntry, withAppear } from './appear.ts';
 import { CLONE, MS } from './constants.ts';
 import { Binds } from './binds.ts';
 import { parseMountOptions } from './mount-options.ts';
@@ -81,6 +81,8 @@ export interface UnmonitoredParts {
   beforePivot: readonly PlanOp[];
   /** The host's directories are gone, the process is still root. */
   afterPivot: readonly PlanOp[];
+  /** A mount namespace whose /proc shows the PID namespace that is joined, or null for none. */
+  procFrom: string | null;
   /** As the workload's user. */
   beforeExec: readonly PlanOp[];
 }
@@ -95,7 +97,7 @@ function setupOps(
   process: Process,
   cgroups: ReturnType<CgroupBackend['planContainer']>,
   binds: Binds,
-  procFrom: string | null,
+  late: LateEntry | null,
 ): PlanOp[] {
   const { id, stateDir, logPath, monitorFlags, spec, unmonitored } = input;
   return [
@@ -104,7 +106,7 @@ function setupOps(
     ...cgroups.setup,
     ...(cgroups.oom === undefined || unmonitored !== undefined ? [] : [cgroups.oom]),
     ...(cgroups.cgroupInto === undefined ? [] : [cgroups.cgroupInto]),
-    ...beforeClone(spec, process, procFrom !== null),
+    ...beforeClone(spec, process, late !== null),
     ...preparedRoot(input),
     ...binds.opened,
     op('setup', 'namespaces', 'clone', { flags: cloneFlags(spec) }),
@@ -181,12 +183,12 @@ function rootfsOps(
   process: Process,
   cgroupPath: string,
   binds: Binds,
-  procFrom: string | null,
+  late: LateEntry | null,
 ): PlanOp[] {
   const { spec, overlay, cgroups, network } = input;
   const label = spec.linux?.mountLabel ?? '';
   const ownNamespace = has(spec, 'cgroup');
-  const view = { backend: cgroups, path: cgroupPath, ownNamespace, to: binds, procFrom, label };
+  const view = { backend: cgroups, path: cgroupPath, ownNamespace, to: binds, late, label };
   const inUserNamespace = hasUserNamespace(spec);
   const { mounted = [], beforePivot } = input.unmonitored ?? {};
   const mustWait = mounted.length > 0 || (inUserNamespace && hostRightsOps(process).length > 0);
@@ -260,21 +262,20 @@ export function compileStartPlan(given: StartInput): Plan {
   checkSharedPid(spec, plan.cgroupInto !== undefined || input.unmonitored !== undefined);
   const mapped = hasUserNamespace(spec);
   const binds = new Binds(mapped);
-  // Without a monitor, hooks and engines have been told the first number of the process by then.
   const { unmonitored } = input;
-  const procFrom = unmonitored ? null : mountNamespaceBeside(namespaceOf(spec, 'pid')?.path, seccomp, spec.process);
-  const rootfs = rootfsOps(input, spec.process, cgroupPath, binds, procFrom);
-  const [filter, late] = withAppear(filterOps(seccomp, listenedState(input)), procFrom !== null);
+  const late = lateEntry(spec, seccomp, unmonitored?.procFrom);
+  const rootfs = rootfsOps(input, spec.process, cgroupPath, binds, late);
+  const [filter, afterIdentity] = withAppear(filterOps(seccomp, listenedState(input)), late !== null);
   return {
     ops: [
-      ...setupOps(input, spec.process, plan, binds, procFrom),
+      ...setupOps(input, spec.process, plan, binds, late),
       ...parentOps(network),
       ...(mapped ? hostRightsOps(spec.process) : []),
       ...(input.unmonitored?.parent ?? []),
-      ...namespaceOps(spec, id, plan.join, procFrom !== null),
+      ...namespaceOps(spec, id, plan.join, late !== null),
       ...rootfs,
       ...processOps(mapped ? withoutHostRights(spec.process) : spec.process, spec.linux ?? {}, filter, [
-        ...late,
+        ...afterIdentity,
         ...(unmonitored?.beforeExec ?? []),
       ]),
       ...plan.cleanup,

@@ -146,6 +146,7 @@ const WORDS: { [N in OpName]: (args: OpArgs<N>) => string } = {
   holdRoot: () => 'keep the root for the new process',
   holdTree: ({ source, nsPath, uidMap }) =>
     `open ${source}${nsPath === '' ? '' : ` of ${nsPath}`}${uidMap === '' ? '' : ` with mapped owners (user ids: ${idMap(uidMap)})`}`,
+  procfsOf: ({ pidns }) => `check that it is the procfs of ${pidns}`,
   attachRoot: () => 'take the prepared root',
   mountHeld: ({ target }) => `show what was opened at \`${target}\``,
   hideProcess: () => 'hide from the other processes of the joined pid namespace until the program runs',

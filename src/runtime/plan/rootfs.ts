@@ -2,6 +2,7 @@
 import type { Device, Linux, Mount, Spec } from '../../oci/runtime-spec.ts';
 import { sysctlPath } from '../../oci/sysctl.ts';
 import type { CgroupBackend } from '../cgroups/backend.ts';
+import type { LateEntry } from './appear.ts';
 import type { Binds } from './binds.ts';
 import { FILE_TYPE, MOUNT_ATTR } from './constants.ts';
 import { withContextOption } from './labels.ts';
@@ -15,8 +16,8 @@ export interface MountView {
   backend: CgroupBackend;
   path: string;
   ownNamespace: boolean;
-  /** The mount namespace whose procfs is shown, or null for one of its own. */
-  procFrom: string | null;
+  /** Whose procfs is shown, or null for one of its own. */
+  late: LateEntry | null;
   /** SELinux context of the files in new file systems, '' for none. */
   label: string;
 }
@@ -64,9 +65,7 @@ export function mountOps(mounts: readonly Mount[], view: MountView): PlanOp[] {
     if (options.remount) return [remountOp(target, options)];
     if (isBind(mount, options)) return view.to.ops(source, target, options, mount);
     if (type === 'cgroup') return cgroupOps(target, options, view);
-    if (type === 'proc' && view.procFrom !== null) {
-      return view.to.ops('/proc', target, { ...options, bind: 'bind' }, { sourceNamespace: view.procFrom });
-    }
+    if (type === 'proc' && view.late !== null) return view.to.procfs(target, options, view.late);
     const fs = withContextOption(type, options.fs, view.label);
     return fileSystemOps({ fsType: type, source, target }, { ...options, fs });
   });

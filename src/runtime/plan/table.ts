@@ -244,6 +244,8 @@ export const OPS = {
   copyUp: { path: 'str' },
   /** Changes the mount at a path in root: options of its file system, attributes, propagation (MS_*, 0 for as it is). */
   remount: { path: 'str', options: 'strs', attrs: 'u64', clear: 'u64', propagation: 'u64' },
+  /** Section setup, behind holdTree: refuses a held tree that is not the procfs of the PID namespace at this path of the host. */
+  procfsOf: { slot: 'u32', pidns: 'str' },
 } as const satisfies Record<string, Record<string, FieldType>>;
 
 export type OpName = keyof typeof OPS;
