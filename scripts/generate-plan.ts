@@ -1,5 +1,5 @@
 /**
- * Writes native/build/plan_table.h from src/runtime/plan/table.ts: opcodes, sections, monitor flags, one struct and one
+ * Writes native/build/plan_table.h from src/runtime/plan/table.ts: opcodes, sections, flags and formats, one struct and one
  * bounds-checked decoder per operation, so that the C never holds an offset written by hand.
  *
  *   node scripts/generate-plan.ts [FILE]
@@ -7,7 +7,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { PLAN_FORMAT_VERSION, TABLE_HASH } from '../src/runtime/encode.ts';
-import { type FieldType, MONITOR_FLAGS, OPCODES, OPS, SECTIONS } from '../src/runtime/plan/table.ts';
+import { type FieldType, LOG_FORMATS, MONITOR_FLAGS, OPCODES, OPS, SECTIONS } from '../src/runtime/plan/table.ts';
 
 const C_TYPES: Record<FieldType, string> = {
   u32: 'uint32_t ',
@@ -59,6 +59,7 @@ export function renderHeader(): string {
     `#define PLAN_TABLE_HASH 0x${TABLE_HASH.toString(16).padStart(8, '0')}u`,
     ...defines('SECTION', SECTIONS),
     ...defines('MONITOR', MONITOR_FLAGS),
+    ...defines('LOG_FORMAT', LOG_FORMATS),
     '',
     'enum plan_opcode {',
     ...names.map((name) => `  OP_${snakeCase(name).toUpperCase()} = ${OPCODES.get(name)},`),

@@ -118,8 +118,8 @@ static bool format_record(struct monitor *monitor, struct buffer *record) {
   uint64_t kills = oom_kills(&monitor->oom);
   int length = snprintf(text, sizeof(text), "exitCode=%d\nsignal=%d\noomKilled=%d\noomKills=%llu\nfinishedAtNs=%llu\n", monitor->exit_code,
                         monitor->exit_signal, kills > 0, (unsigned long long)kills, (unsigned long long)monitor->finished_ns);
-  if (monitor->log.error != 0) {
-    length += snprintf(text + length, sizeof(text) - (size_t)length, "logError=%d\n", monitor->log.error);
+  if (monitor->log.file.error != 0) {
+    length += snprintf(text + length, sizeof(text) - (size_t)length, "logError=%d\n", monitor->log.file.error);
   }
   return buffer_append(record, text, (size_t)length);
 }

@@ -1,38 +1,36 @@
-/* Docker's json-file log: one JSON object a line, see log_bytes. */
+/*
+ * The container's log: what it prints is cut into records, which go to a file in one of Docker's formats.
+ */
 #ifndef ISLET_LOG_H
 #define ISLET_LOG_H
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define LOG_LINE_MAX 16384 /* Docker's copier splits longer lines into pieces of this size */
-#define LOG_BUFFER 32768
+#include "log_file.h"
+#include "log_record.h"
 
 struct log {
-  int fd;    /* -1: no log */
-  int error; /* first errno of a write that failed; what could not be written is lost */
-  size_t length;
-  int64_t second; /* whose text is in `stamp` */
-  char stamp[20];
-  char buffer[LOG_BUFFER];
+  struct log_file file;
 };
 
 struct log_stream {
-  const char *name; /* "stdout", "stderr" */
-  size_t length;    /* of the unfinished line */
-  bool partial;     /* pieces of this line are in the log already */
-  uint64_t partial_ns;
+  uint8_t index;   /* LOG_STDOUT, LOG_STDERR */
+  size_t length;   /* of the unfinished line */
+  uint32_t pieces; /* of this line that are in the log already */
+  uint64_t ns;     /* time of the first of them */
   char line[LOG_LINE_MAX];
 };
 
 /*
- * Takes output of the container. Each line becomes {"log":"...\n","stream":"stdout","time":"RFC3339Nano"}. A line over
- * LOG_LINE_MAX becomes several objects without the newline but in the last, all with the first one's time. Invalid
- * UTF-8 becomes U+FFFD, byte by byte, as Go's decoder does.
+ * Takes output of the container. Each line becomes a record. A line over LOG_LINE_MAX becomes several, all with the first
+ * one's time.
  */
 void log_bytes(struct log *log, struct log_stream *stream, const char *bytes, size_t count);
 /* End of a stream: what is left without a newline is logged without one. */
 void log_end(struct log *log, struct log_stream *stream);
 /* Writes what has been collected; called once per round of the poll loop. */
 void log_flush(struct log *log);
+/* True once after the file has been rotated. */
+bool log_take_rotated(struct log *log);
 #endif

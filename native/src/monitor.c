@@ -38,15 +38,14 @@ enum poll_slot { POLL_LISTEN, POLL_CHILD, POLL_OUT, POLL_ERR, POLL_STDIN, POLL_O
 void monitor_init(struct monitor *monitor) {
   monitor->listen_fd = -1;
   monitor->stdin_fd = -1;
-  monitor->log.fd = -1;
-  monitor->log.second = -1;
+  monitor->log.file.fd = -1;
+  monitor->log.file.second = -1;
   monitor->oom.events_fd = -1;
   monitor->oom.counter_fd = -1;
-  const char *const names[STREAM_COUNT] = {"stdout", "stderr"};
   for (int i = 0; i < STREAM_COUNT; i++) {
     monitor->streams[i].fd = -1;
     monitor->streams[i].frame = (uint8_t)(FRAME_STDOUT + i);
-    monitor->streams[i].log.name = names[i];
+    monitor->streams[i].log.index = (uint8_t)(LOG_STDOUT + i);
   }
 }
 
@@ -74,15 +73,23 @@ int run_monitor(struct context *ctx, const struct op_monitor *op) {
   monitor->flags = op->flags;
   monitor->waiting = (op->flags & MONITOR_WAIT_ATTACH) != 0;
   if (chdir(op->state_dir) < 0) return fail(ctx, errno, "%s", op->state_dir);
-  if (*op->log_path) {
-    monitor->log.fd = open(op->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    if (monitor->log.fd < 0) return fail(ctx, errno, "%s", op->log_path);
-  }
   /* Of an earlier life of this container. */
   unlink("exit");
   int error = monitor_listen(SOCKET_NAME, LISTEN_BACKLOG, &monitor->listen_fd);
   if (error != 0) return fail(ctx, error, "%s/" SOCKET_NAME, op->state_dir);
   return 0;
+}
+
+int run_log_file(struct context *ctx, const struct op_log_file *op) {
+  if (!ctx->monitor) return fail(ctx, EINVAL, "a run plan has no log");
+  if (op->format != LOG_FORMAT_JSON && op->format != LOG_FORMAT_LOCAL) return fail(ctx, EINVAL, "log format %u", op->format);
+  struct log_file *file = &ctx->monitor->log.file;
+  file->path = op->path;
+  file->format = op->format;
+  file->max_bytes = op->max_bytes;
+  file->max_files = op->max_files;
+  file->attrs = op->attrs;
+  return log_file_open(file, 0640);
 }
 
 /*
@@ -273,6 +280,7 @@ static void serve_container(struct context *ctx, const struct pollfd *polls) {
     if (polls[POLL_OUT + i].revents && monitor->streams[i].fd >= 0) read_output(monitor, &monitor->streams[i]);
   }
   log_flush(&monitor->log);
+  if (log_take_rotated(&monitor->log)) subscribers_event(monitor, FRAME_ROTATED, NULL, 0);
   if (polls[POLL_CHILD].revents) exit_reap(ctx);
   if (polls[POLL_ALIVE].revents) forget_launcher(monitor);
 }

@@ -178,6 +178,7 @@ static int payload_size(const struct subscriber *subscriber) {
     case FRAME_SIGNAL:
       return 4;
     case FRAME_RESIZE:
+    case FRAME_COMPRESSED:
       return 8;
     default:
       return -1;
@@ -200,6 +201,10 @@ static void handle_frame(struct context *ctx, struct subscriber *subscriber) {
       break;
     case FRAME_SIGNAL:
       signal_container(ctx, subscriber, get_u32be(payload));
+      break;
+    case FRAME_COMPRESSED:
+      log_file_compressed(&monitor->log.file, get_u64be(payload));
+      if (wants_events(subscriber)) send_frame(subscriber, FRAME_RENAMED, NULL, 0);
       break;
     case FRAME_RESIZE:
       if (monitor->flags & MONITOR_TTY && monitor->streams[0].fd >= 0) {

@@ -20,10 +20,13 @@ struct monitor;
 #define FRAME_RESIZE 0x13
 #define FRAME_SIGNAL 0x14
 #define FRAME_GO 0x15
+#define FRAME_COMPRESSED 0x16 /* u64 inode: see log_file_compressed */
 #define FRAME_EXITED 0x20
 #define FRAME_OOM 0x21
 #define FRAME_SUBSCRIBED 0x23
 #define FRAME_SIGNALLED 0x24
+#define FRAME_ROTATED 0x25
+#define FRAME_RENAMED 0x26 /* answers COMPRESSED */
 
 #define SUBSCRIBE_STDOUT 1
 #define SUBSCRIBE_STDERR 2

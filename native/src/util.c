@@ -63,6 +63,8 @@ uint32_t get_u32be(const uint8_t *at) {
   return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | (uint32_t)at[3];
 }
 
+uint64_t get_u64be(const uint8_t *at) { return (uint64_t)get_u32be(at) << 32 | get_u32be(at + 4); }
+
 void put_u32be(uint8_t *at, uint32_t value) {
   at[0] = (uint8_t)(value >> 24);
   at[1] = (uint8_t)(value >> 16);

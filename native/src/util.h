@@ -27,6 +27,7 @@ bool buffer_str(struct buffer *buffer, const char *text);
 
 uint32_t get_u32le(const uint8_t *at);
 uint32_t get_u32be(const uint8_t *at);
+uint64_t get_u64be(const uint8_t *at);
 void put_u32be(uint8_t *at, uint32_t value);
 
 /* Waits for one byte, past signals: 1, 0 at the end, or -1 with errno. */

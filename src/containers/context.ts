@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { EngineError } from '../errors.ts';
 import { expandCgroupParent } from '../oci/cgroup-parent.ts';
+import type { LogConfig } from '../oci/logging.ts';
 import type { IdMap } from '../oci/spec/namespaces.ts';
 import type { UsernsMode } from '../oci/userns-mode.ts';
 import type { RecentMap } from '../platform/recent-map.ts';
@@ -34,6 +35,8 @@ export interface ContainersContext {
   readonly cgroupParent: string;
   readonly cgroupParents: CgroupParents;
   readonly runtimes: Runtimes;
+  /** Driver and options of containers that do not ask for others. */
+  readonly logDefaults: LogConfig;
   readonly snapshots: SnapshotStore;
   readonly images: ImageSource;
   readonly bridge: BridgePort;
@@ -88,10 +91,6 @@ export function monitorSocket(context: ContainersContext, id: string): string {
 
 export function containerDir(context: ContainersContext, id: string): string {
   return join(context.dataDir, id);
-}
-
-export function logPath(context: ContainersContext, id: string): string {
-  return join(context.dataDir, id, `${id}-json.log`);
 }
 
 /** The container's own cgroup, below the parent that was asked for or else the daemon's. */

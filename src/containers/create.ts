@@ -3,6 +3,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { EngineError } from '../errors.ts';
 import type { ContainerConfig, CreateRequest, HostConfig } from '../oci/container-config.ts';
+import { mergeLogConfig } from '../oci/logging.ts';
 import { mergeImageConfig } from '../oci/merge.ts';
 import { linuxResources } from '../oci/spec/resources.ts';
 import { askedUserns } from '../oci/userns-mode.ts';
@@ -21,6 +22,7 @@ import { unhealthyAction } from './health/action.ts';
 import { chooseIds } from './id-map.ts';
 import { donorOf, resolveModes } from './joins.ts';
 import { seccompFor } from './launch-plan.ts';
+import { logAttributes } from './logging/attributes.ts';
 import { generateName } from './name-generator.ts';
 import { ownerOnHost } from './owners.ts';
 import { publish } from './publish.ts';
@@ -88,6 +90,7 @@ export function draftRecord(
     UsernsMode: askedUserns(wanted ?? {}),
     // As dockerd: the default of the day is the container's for life.
     Runtime: wanted?.Runtime || context.runtimes.defaultName,
+    LogConfig: mergeLogConfig(wanted?.LogConfig, context.logDefaults),
   });
   const config = mergeImageConfig(asked, image.config.config ?? {});
   const argv = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
@@ -139,7 +142,9 @@ export async function createContainer(
     cpusetMems: cpuset?.mems,
     usernsRemap: context.idMap !== null || context.autoIds !== null,
     isRuntime: (name) => context.runtimes.isKnown(name),
+    logDefaults: context.logDefaults,
   });
+  logAttributes(record);
   checkRuntimeOf(context, record);
   checkLabels(context, record);
   warnings.push(...labelWarnings(context, request.HostConfig ?? {}), ...checkBinds(context, record));

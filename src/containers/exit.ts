@@ -4,6 +4,7 @@ import type { PlanOp } from '../runtime/plan/table.ts';
 import { type ExitRecord, readExitRecord } from '../runtime/monitor.ts';
 import type { Container } from './container.ts';
 import { type ContainersContext, cgroupPath, stateDir } from './context.ts';
+import { compressOldLogs } from './logging/compress.ts';
 import { publish } from './publish.ts';
 import { type ContainerRecord, formatTimeNs, nowNs, parseTimeNs } from './record.ts';
 import { deathReason } from './death-reason.ts';
@@ -25,6 +26,7 @@ export function followMonitor(context: ContainersContext, container: Container):
     writeRecord(context, container.record);
     publish(context, container, 'oom');
   });
+  compressOldLogs(context, container, monitor);
   const taken = monitor.exit.then(async (seen) => {
     container.monitor = null;
     // A monitor that was killed says nothing; what it wrote before counts.

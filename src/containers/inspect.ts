@@ -2,13 +2,15 @@
 import { readdirSync } from 'node:fs';
 import type { JsonObject } from '../api/backend.ts';
 import type { IdMapping } from '../oci/runtime-spec.ts';
+import { mergeLogConfig } from '../oci/logging.ts';
 import { bindRequests } from '../oci/spec/binds.ts';
 import type { IdMap } from '../oci/spec/namespaces.ts';
 import { DEFAULT_MASKED_PATHS, DEFAULT_READONLY_PATHS } from '../oci/spec/paths.ts';
 import { appArmorProfileOf } from './confinement.ts';
 import type { Container } from './container.ts';
-import { type ContainersContext, logPath } from './context.ts';
+import type { ContainersContext } from './context.ts';
 import { engineFilesDir } from './files.ts';
+import { shownLogPath } from './logging/settings.ts';
 import type { BridgePort } from './ports.ts';
 import type { ContainerRecord, EndpointRecord } from './record.ts';
 
@@ -27,7 +29,7 @@ export function inspectContainer(context: ContainersContext, container: Containe
     ResolvConfPath: file('resolv.conf'),
     HostnamePath: file('hostname'),
     HostsPath: file('hosts'),
-    LogPath: logPath(context, record.id),
+    LogPath: shownLogPath(context, record),
     Name: `/${record.name}`,
     RestartCount: record.restartCount,
     Driver: 'overlay2',
@@ -177,7 +179,7 @@ function hostConfigJson(record: ContainerRecord): JsonObject {
     ShmSize: rest.ShmSize || HOST_CONFIG_DEFAULTS.ShmSize,
     // The command line says -1 for "not asked for".
     MemorySwappiness: rest.MemorySwappiness === -1 ? null : (rest.MemorySwappiness ?? null),
-    LogConfig: { Type: LogConfig?.Type || 'json-file', Config: LogConfig?.Config ?? {} },
+    LogConfig: mergeLogConfig(LogConfig, {}),
   };
 }
 

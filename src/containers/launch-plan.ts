@@ -24,10 +24,11 @@ import {
 import { bindMounts } from './binds.ts';
 import { appArmorProfileOf } from './confinement.ts';
 import type { Container } from './container.ts';
-import { type ContainersContext, cgroupPath, containerDir, logPath, stateDir } from './context.ts';
+import { type ContainersContext, cgroupPath, containerDir, stateDir } from './context.ts';
 import { givenDevices } from './devices.ts';
 import { engineFiles } from './files.ts';
 import { joinedContainers } from './joins.ts';
+import { logOps } from './logging/settings.ts';
 import type { ContainerRecord, EndpointRecord, UserRecord } from './record.ts';
 import { runtimeOf } from './runtimes/delegation.ts';
 import { engineFileLabel } from './selinux.ts';
@@ -103,7 +104,6 @@ export function buildStart(context: ContainersContext, container: Container, wai
   const { record } = container;
   const { hostConfig, id } = record;
   const spec = specOf(context, record);
-  const logged = (hostConfig.LogConfig?.Type ?? '') !== 'none';
   const runtime = runtimeOf(context, record);
   const caps = spec.process?.capabilities?.bounding ?? [];
   const seccomp = seccompFor(caps, hostConfig);
@@ -111,7 +111,7 @@ export function buildStart(context: ContainersContext, container: Container, wai
     spec,
     id,
     stateDir: stateDir(context, id),
-    logPath: logged ? logPath(context, id) : '',
+    logOps: logOps(context, record),
     monitorFlags: monitorFlags(record, waitAttach),
     overlay: context.snapshots.container(id),
     cgroups: context.cgroups,

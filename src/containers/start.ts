@@ -13,6 +13,7 @@ import { writeEngineFiles } from './files.ts';
 import { watchHealth } from './health/monitor.ts';
 import { checkJoins } from './joins.ts';
 import { buildStart, networkMode } from './launch-plan.ts';
+import { mendLog } from './logging/mend.ts';
 import { publish } from './publish.ts';
 import { formatTimeNs, ZERO_TIME } from './record.ts';
 import { removeContainer } from './remove.ts';
@@ -61,6 +62,7 @@ async function launch(context: ContainersContext, container: Container): Promise
   writeStartRecord(context, record);
   const waitAttach = container.pendingAttachments.size > 0;
   writeEngineFiles(context, record);
+  await mendLog(context, record);
   createSources(record);
   const { plan, delegated } = buildStart(context, container, waitAttach);
   if (delegated !== null) writeBundle(stateDir(context, record.id), delegated);

@@ -22,6 +22,7 @@ describe('parseConfig', () => {
       selinuxEnabled: false,
       addedRuntimes: new Map(),
       defaultRuntime: 'isle',
+      logDefaults: { Type: 'json-file', Config: {} },
       programDir: '/opt/isle',
     });
   });

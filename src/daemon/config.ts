@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { OWN_RUNTIME, parseRuntimeFlag } from '../containers/runtimes/known.ts';
 import { EngineError } from '../errors.ts';
+import { type LogConfig, parseLogConfig } from '../oci/logging.ts';
 import { parseSubnet } from '../networks/ipam/allocator.ts';
 import { SEVERITIES, type Severity } from '../security/audit/index.ts';
 
@@ -31,6 +32,8 @@ export interface DaemonConfig {
   /** Names of OCI runtimes to programs. */
   addedRuntimes: ReadonlyMap<string, string>;
   defaultRuntime: string;
+  /** Driver and options of containers that do not ask for others. */
+  logDefaults: LogConfig;
   /** where islet and hello lie */
   programDir: string;
 }
@@ -61,6 +64,9 @@ Options:
       --add-runtime NAME=PATH  an OCI runtime (a program as runc is one) for run --runtime NAME; may be
                              given several times. Known without it: isle, and runc and crun in PATH
       --default-runtime NAME the runtime of containers that ask for none (default isle)
+      --log-driver NAME      what keeps the output of containers that do not say: json-file, local or none
+                             (default json-file)
+      --log-opt NAME=VALUE   an option of that driver, such as max-size=10m; may be given several times
   -l, --log-level LEVEL      debug, info, warn, error, fatal (default info)
   -D, --debug                the same as --log-level debug
       --islet PATH           the islet program (default: beside this program's own files)
@@ -85,6 +91,8 @@ const OPTIONS = {
   'selinux-enabled': { type: 'boolean' },
   'add-runtime': { type: 'string', multiple: true },
   'default-runtime': { type: 'string' },
+  'log-driver': { type: 'string' },
+  'log-opt': { type: 'string', multiple: true },
   'log-level': { type: 'string', short: 'l' },
   debug: { type: 'boolean', short: 'D' },
   islet: { type: 'string' },
@@ -141,8 +149,21 @@ export function parseConfig(argv: string[], programDir: string): DaemonConfig | 
     selinuxEnabled: values['selinux-enabled'] === true,
     addedRuntimes: new Map((values['add-runtime'] ?? []).map(parseRuntimeFlag)),
     defaultRuntime: values['default-runtime'] ?? OWN_RUNTIME,
+    logDefaults: parseLogFlags(values['log-driver'], values['log-opt'] ?? []),
     programDir: values.islet === undefined ? programDir : resolve(values.islet, '..'),
   };
+}
+
+function parseLogFlags(driver: string | undefined, options: readonly string[]): LogConfig {
+  const pairs = options.map((option): [string, string] => {
+    const split = option.indexOf('=');
+    return split < 1
+      ? invalid('log-opt', option, 'give NAME=VALUE')
+      : [option.slice(0, split), option.slice(split + 1)];
+  });
+  const given = { Type: driver ?? 'json-file', Config: Object.fromEntries(pairs) };
+  parseLogConfig(given);
+  return given;
 }
 
 function parseSize(flag: string, value: string | undefined): number | undefined {

@@ -80,7 +80,7 @@ const RICH: Json = {
     Annotations: { a: 'b' },
     ExtraHosts: ['a:1.2.3.4'],
     Dns: ['1.1.1.1'],
-    LogConfig: { Type: 'json-file', Config: {} },
+    LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', labels: 'a', 'env-regex': '^P', tag: '{{.Name}}' } },
     RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
   },
 };
@@ -138,6 +138,7 @@ function fakeContext(directory: string): ContainersContext {
     },
     events: { publish: nothing },
     log: { info: nothing, warn: nothing, error: nothing },
+    logDefaults: { Type: 'json-file' },
     dataDir: join(directory, 'data/containers'),
     runDir: join(directory, 'run/containers'),
     capBounding: capabilityMask(DEFAULT_CAPABILITIES),

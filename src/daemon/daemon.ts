@@ -227,6 +227,7 @@ async function openContainers(parts: Parts): Promise<{ containers: ContainerServ
     cgroupParent: config.cgroupParent,
     cgroupParents: new CgroupParents(database),
     runtimes: parts.runtimes,
+    logDefaults: config.logDefaults,
     snapshots,
     images,
     bridge: parts.bridge,

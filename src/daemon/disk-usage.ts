@@ -1,22 +1,11 @@
 /** `GET /system/df`, in the form of API versions up to 1.51: what images, containers and their logs take on the disk. */
-import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import type { JsonObject } from '../api/backend.ts';
-import { containerDir } from '../containers/context.ts';
+import { logBytes } from '../containers/logging/settings.ts';
 import type { ContainerService } from '../containers/service.ts';
 import { EngineError } from '../errors.ts';
 import type { ImageService } from '../images/service.ts';
 
 const TYPES = ['container', 'image', 'volume', 'build-cache'];
-
-/** Bytes of all log files of a container, rotated ones included. */
-function logBytes(directory: string): number {
-  let bytes = 0;
-  for (const name of readdirSync(directory)) {
-    if (name.includes('-json.log')) bytes += statSync(join(directory, name), { throwIfNoEntry: false })?.size ?? 0;
-  }
-  return bytes;
-}
 
 export interface DiskUsageParts {
   containers: ContainerService;
@@ -37,9 +26,10 @@ export async function diskUsage({ containers, images }: DiskUsageParts, types: r
   if (wanted('container')) {
     const all = await containers.list({ all: true, limit: 0, size: true, filters: new Map() });
     // A log can outgrow everything else that a container has written: it counts, where Docker passes over it.
-    usage['Containers'] = all.map((summary) => ({
+    const logs = all.map(({ Id }) => logBytes(context, String(Id)));
+    usage['Containers'] = all.map((summary, index) => ({
       ...summary,
-      SizeRw: Number(summary['SizeRw'] ?? 0) + logBytes(containerDir(context, String(summary['Id']))),
+      SizeRw: Number(summary['SizeRw'] ?? 0) + (logs[index] ?? 0),
     }));
   }
   if (wanted('volume')) usage['Volumes'] = [];

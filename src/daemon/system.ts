@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { arch, cpus, hostname, release, totalmem } from 'node:os';
 import type { JsonObject } from '../api/backend.ts';
 import { API_VERSION, MIN_API_VERSION } from '../api/versions.ts';
+import { LOG_DRIVERS } from '../oci/logging.ts';
 import { textIfThere } from '../platform/read-file.ts';
 import type { AppArmor } from './apparmor.ts';
 import type { DaemonConfig } from './config.ts';
@@ -87,7 +88,7 @@ export function infoJson(facts: EngineFacts): JsonObject {
     Images: counts.images,
     Driver: 'overlay2',
     DriverStatus: [['Backing directory', `${config.dataRoot}/snapshots`]],
-    Plugins: { Volume: [], Network: ['bridge', 'host', 'null'], Authorization: null, Log: ['json-file', 'none'] },
+    Plugins: { Volume: [], Network: ['bridge', 'host', 'null'], Authorization: null, Log: [...LOG_DRIVERS] },
     MemoryLimit: true,
     SwapLimit: true,
     CpuCfsPeriod: true,
@@ -101,7 +102,7 @@ export function infoJson(facts: EngineFacts): JsonObject {
     OomKillDisable: cgroupVersion === 1,
     NGoroutines: -1,
     SystemTime: new Date().toISOString(),
-    LoggingDriver: 'json-file',
+    LoggingDriver: config.logDefaults.Type,
     CgroupDriver: 'cgroupfs',
     CgroupVersion: String(cgroupVersion),
     NEventsListener: 0,

@@ -131,7 +131,7 @@ function compile(input: ContainerPlanInput): Plan {
     spec,
     id: input.id,
     stateDir: '',
-    logPath: '',
+    logOps: [],
     monitorFlags: 0,
     overlay: { directory: input.rootDirectory },
     cgroups: input.cgroups,

@@ -216,8 +216,6 @@ describe('what later versions bring', () => {
     ['HostConfig.VolumesFrom', { HostConfig: { VolumesFrom: ['other'] } }],
     ['Config.Volumes', { Volumes: { '/data': {} } }],
     ['HostConfig.Links', { HostConfig: { Links: ['a:b'] } }],
-    ['HostConfig.LogConfig.Type', { HostConfig: { LogConfig: { Type: 'syslog' } } }],
-    ['HostConfig.LogConfig.Config', { HostConfig: { LogConfig: { Type: '', Config: { 'max-size': '1m' } } } }],
     ['HostConfig.SecurityOpt', { HostConfig: { SecurityOpt: ['systempaths=unconfined'] } }],
   ];
   for (const [field, request] of refused) {

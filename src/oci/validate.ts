@@ -7,13 +7,13 @@ import { availableParallelism, uptime } from 'node:os';
 import { resolveCapabilities } from '../security/capabilities.ts';
 import { parseProfile } from '../security/seccomp/index.ts';
 import type { CreateRequest, HostConfig } from './container-config.ts';
+import { type LogConfig, mergeLogConfig, parseLogConfig } from './logging.ts';
 import { parseSecurityOpt } from './security-opt.ts';
 import { checkTimeOffsets, type ClockFacts } from './time-offsets.ts';
 import { checkDevices } from './validate/devices.ts';
 import { applyRules, CONFIG_RULES, HOST_CONFIG_RULES } from './validate/fields.ts';
 import { checkKernel } from './validate/kernel.ts';
 import {
-  checkLogging,
   checkNameFiles,
   checkNamespaceModes,
   checkNetwork,
@@ -39,6 +39,8 @@ export interface CreateFacts {
   clocks?: ClockFacts | undefined;
   /** Does the daemon run with --userns-remap? */
   usernsRemap?: boolean | undefined;
+  /** Of the daemon. Left out: `json-file`. */
+  logDefaults?: LogConfig | undefined;
   /** Is there an OCI runtime of this name, isle's own among them? Left out: no other. */
   isRuntime?: ((name: string) => boolean) | undefined;
 }
@@ -70,7 +72,7 @@ export function validateCreate(request: CreateRequest, facts: CreateFacts): { wa
   checkNamespaceModes(request, hostConfig);
   checkUserNamespace(hostConfig, facts.usernsRemap === true);
   checkRestart(hostConfig);
-  checkLogging(hostConfig);
+  parseLogConfig(mergeLogConfig(hostConfig.LogConfig, facts.logDefaults ?? {}));
   checkRuntime(hostConfig, facts.isRuntime ?? ((name) => name === 'isle'));
   checkNameFiles(hostConfig);
   checkDevices(hostConfig);

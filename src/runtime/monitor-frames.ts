@@ -12,10 +12,13 @@ export const MONITOR_FRAME = {
   resize: 0x13,
   signal: 0x14,
   go: 0x15,
+  compressed: 0x16,
   exited: 0x20,
   oom: 0x21,
   subscribed: 0x23,
   signalled: 0x24,
+  rotated: 0x25,
+  renamed: 0x26,
 } as const;
 
 /** Bits of SUBSCRIBE. */

@@ -56,6 +56,8 @@ export class MonitorConnection {
   readonly #decoder = new MonitorDecoder();
   readonly #signals: PendingSignal[] = [];
   readonly #oomListeners: (() => void)[] = [];
+  readonly #rotationListeners: (() => void)[] = [];
+  readonly #renames: ((done: boolean) => void)[] = [];
   readonly #subscribed = Promise.withResolvers<void>();
   readonly #exit = Promise.withResolvers<ExitRecord | null>();
   #isSubscribed = false;
@@ -134,6 +136,25 @@ export class MonitorConnection {
     this.#oomListeners.push(listener);
   }
 
+  /** Called after the log has been rotated. */
+  onRotation(listener: () => void): void {
+    this.#rotationListeners.push(listener);
+  }
+
+  /**
+   * `<log>.gz-part` is the compressed form of the old log file with this inode: it is to take its place. Resolves when that
+   * is done, or to false when the monitor has gone. Needs `events`.
+   */
+  logCompressed(inode: bigint): Promise<boolean> {
+    const payload = Buffer.alloc(8);
+    payload.writeBigUInt64BE(inode);
+    return new Promise((resolve) => {
+      if (!this.#socket.writable) return resolve(false);
+      this.#renames.push(resolve);
+      this.#send(MONITOR_FRAME.compressed, payload);
+    });
+  }
+
   /** Lets a monitor that waits for an attached client read the container's output. */
   go(): void {
     this.#send(MONITOR_FRAME.go);
@@ -205,6 +226,12 @@ export class MonitorConnection {
       case MONITOR_FRAME.oom:
         for (const listener of this.#oomListeners) listener();
         break;
+      case MONITOR_FRAME.rotated:
+        for (const listener of this.#rotationListeners) listener();
+        break;
+      case MONITOR_FRAME.renamed:
+        this.#renames.shift()?.(true);
+        break;
       case MONITOR_FRAME.signalled:
         this.#takeSignalled(payload.readInt32BE(0));
         break;
@@ -238,6 +265,7 @@ export class MonitorConnection {
     if (!this.#isSubscribed) this.#subscribed.reject(gone());
     this.#exit.resolve(null);
     for (const pending of this.#signals.splice(0)) pending.reject(gone());
+    for (const resolve of this.#renames.splice(0)) resolve(false);
     this.output.push(null);
     this.stdin.destroy();
   }

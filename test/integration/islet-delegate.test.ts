@@ -8,7 +8,16 @@ import { PlanError } from '../../src/runtime/executor.ts';
 import { connectMonitor, readExitRecord } from '../../src/runtime/monitor.ts';
 import { op } from '../../src/runtime/plan/op.ts';
 import { MONITOR_FLAGS, type PlanOp } from '../../src/runtime/plan/table.ts';
-import { buildSanitized, collect, ISLET, ISLET_ASAN, IsletBox, type Prepared, until } from '../fixtures/islet-box.ts';
+import {
+  buildSanitized,
+  collect,
+  ISLET,
+  ISLET_ASAN,
+  IsletBox,
+  logFileOp,
+  type Prepared,
+  until,
+} from '../fixtures/islet-box.ts';
 
 const NETNS_FD = 100;
 const OUTPUT = { stdout: true, stderr: true, events: false, raw: false };
@@ -32,7 +41,8 @@ function plan(box: IsletBox, { create, start = 'true', flags = 0, setup = [], cl
   const { stateDir, logPath } = prepared;
   const argv = ['/bin/sh', '-c', create];
   const ops = [
-    op('setup', 'monitor', 'monitor', { id: 'c', stateDir, logPath, flags }),
+    op('setup', 'monitor', 'monitor', { id: 'c', stateDir, flags }),
+    logFileOp(logPath),
     op('setup', 'rootfs', 'ownMounts', {}),
     ...setup,
     op('parent', 'runtime', 'runtimeCreate', {
@@ -93,9 +103,9 @@ for (const binary of [ISLET, ISLET_ASAN]) {
       const container = await box.startPrepared(prepared);
       const { exitCode, signal } = await container.end();
       assert.deepEqual([exitCode, signal], [137, 9]);
-      assert.deepEqual(readExitRecord(prepared.stateDir)?.cleanupErrors, ['5:ECANCELED']);
+      assert.deepEqual(readExitRecord(prepared.stateDir)?.cleanupErrors, ['6:ECANCELED']);
       // Who waits for the monitor to be gone is told, too.
-      assert.deepEqual(container.events.cleanupErrors, ['5:ECANCELED']);
+      assert.deepEqual(container.events.cleanupErrors, ['6:ECANCELED']);
     });
 
     it('shows what it mounts, and the network that it makes, to the program and to nobody else', async () => {

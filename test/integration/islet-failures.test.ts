@@ -97,7 +97,7 @@ it('reports operations that fail before and beside the child', async () => {
     argv: ['true'],
     setup: [op('setup', 'cgroups', 'write', { path: '/nosuch/file', data: new Uint8Array(1) })],
   });
-  assert.deepEqual([setup.operation, setup.path, setup.errno, setup.opIndex], ['write', '/nosuch/file', 'ENOENT', 1]);
+  assert.deepEqual([setup.operation, setup.path, setup.errno, setup.opIndex], ['write', '/nosuch/file', 'ENOENT', 2]);
   const clone = await failure(box, { argv: ['true'], cloneFlags: 0x100n });
   assert.deepEqual([clone.operation, clone.errno], ['clone', 'EINVAL']);
   const messages = Buffer.from('1400000012000500010000000000000000000000', 'hex').subarray(0, 19);

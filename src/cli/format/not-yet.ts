@@ -20,7 +20,7 @@ const CREATE_FLAGS = [
   '-p -P --publish --publish-all --expose --volume-driver --volumes-from --gpus',
   '--add-host --dns --dns-opt --dns-option --dns-search --net --net-alias --network-alias --ip --ip6 --link',
   '--link-local-ip --mac-address',
-  '--log-driver --log-opt --label-file',
+  '--label-file',
   '--cpu-count --cpu-percent --disable-content-trust --io-maxbandwidth --io-maxiops',
   '--isolation --kernel-memory --storage-opt --use-api-socket',
 ];

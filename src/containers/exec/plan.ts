@@ -111,7 +111,6 @@ export async function buildExec(context: ContainersContext, session: ExecSession
       op('setup', 'monitor', 'monitor', {
         id,
         stateDir: start.directory,
-        logPath: '',
         flags: monitorFlags(config, start.waitAttach),
       }),
       ...(idMap ? [op('setup', 'user namespace', 'stdioOwner', { ...ownerOnHost(idMap, user) })] : []),

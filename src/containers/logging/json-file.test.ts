@@ -1,97 +1,66 @@
 import assert from 'node:assert/strict';
-import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { formatLine, formatLines, type LineFormat, type LogLine, readLines } from './json-file.ts';
+import { JSON_FILE } from './json-file.ts';
 
-const line = (log: string, stream: 'stdout' | 'stderr' = 'stdout'): string =>
-  `${JSON.stringify({ log, stream, time: '2026-01-02T03:04:05.6Z' })}\n`;
-const PLAIN: LineFormat = {
-  stdout: true,
-  stderr: true,
-  since: 0n,
-  until: 0n,
-  timestamps: false,
-  details: false,
-  raw: true,
-};
+const line = (log: string, more: object = {}): string =>
+  `${JSON.stringify({ log, stream: 'stdout', ...more, time: '2026-01-02T03:04:05.6Z' })}\n`;
 
-describe('readLines', () => {
+describe('the decoder of json-file', () => {
+  const decode = (...pieces: string[]) => {
+    const push = JSON_FILE.decoder();
+    return pieces.flatMap((piece) => push(Buffer.from(piece))).map(({ text }) => text);
+  };
+
+  it('gives whole lines, wherever the pieces are cut', () => {
+    const text = line('a\n') + line('ünd "b"\n') + line(`${'x'.repeat(20_000)}\n`);
+    const bytes = Buffer.from(text);
+    const push = JSON_FILE.decoder();
+    // One piece of memory for all of them, as a reader has.
+    const chunk = Buffer.alloc(7);
+    const seen: unknown[] = [];
+    for (let at = 0; at < bytes.length; at += chunk.length) {
+      const count = bytes.copy(chunk, 0, at);
+      seen.push(...push(chunk.subarray(0, count)).map((read) => read.text));
+    }
+    assert.deepEqual(seen, ['a\n', 'ünd "b"\n', `${'x'.repeat(20_000)}\n`]);
+  });
+
+  it('keeps back a line that is not whole, and passes over what is none', () => {
+    assert.deepEqual(decode(line('a\n'), line('b\n').slice(0, 20)), ['a\n']);
+    assert.deepEqual(decode(`${line('x\n').slice(0, 20)}${line('a\n')}`, 'null\n', line('b\n')), ['b\n']);
+  });
+
+  it('gives stream, time and attributes', () => {
+    const [read] = JSON_FILE.decoder()(Buffer.from(line('a\n', { stream: 'stderr', attrs: { tag: 't' } })));
+    assert.deepEqual(read, { text: 'a\n', stream: 'stderr', time: '2026-01-02T03:04:05.6Z', attrs: { tag: 't' } });
+  });
+});
+
+describe('the tail of a json-file', () => {
   let directory: string;
   before(async () => {
     directory = await mkdtemp(join(tmpdir(), 'isle-json-file-'));
   });
   after(() => rm(directory, { recursive: true }));
 
-  const read = async (
-    text: string,
-    tail?: number,
-    more: () => Promise<boolean> = async () => false,
-  ): Promise<string[]> => {
+  it('is found from the end, over many chunks, and without a line that is being written', async () => {
     const path = join(directory, 'log');
-    await writeFile(path, text);
-    const seen: string[] = [];
-    for await (const some of readLines(path, tail, more)) seen.push(...some.map(({ log }) => log));
-    return seen;
-  };
-
-  it('gives every line in order, also those longer than a chunk', async () => {
-    const long = `${'x'.repeat(200_000)}\n`;
-    assert.deepEqual(await read(line('a\n') + line(long) + line('b\n')), ['a\n', long, 'b\n']);
-  });
-
-  it('gives the last lines only, wherever the chunks end', async () => {
-    const text = Array.from({ length: 5000 }, (_, index) => line(`${index}\n`)).join('');
-    assert.deepEqual(await read(text, 2), ['4998\n', '4999\n']);
-    assert.equal((await read(text, 4000)).length, 4000);
-    assert.equal((await read(text, 9999)).length, 5000);
-    assert.deepEqual(await read(text, 0), []);
-  });
-
-  it('waits for the rest of a line that is still being written', async () => {
-    const whole = line('late\n');
-    let asked = 0;
-    const more = async () => {
-      asked++;
-      if (asked === 1) await appendFile(join(directory, 'log'), whole.slice(20));
-      return asked < 3;
+    const whole = Array.from({ length: 5000 }, (_, index) => line(`${index}\n`)).join('');
+    await writeFile(path, `${whole}{"log":"not who`);
+    await using file = await open(path);
+    const { size } = await file.stat();
+    const tail = async (count: number) => {
+      const { offset, found } = (await JSON_FILE.tail(file, size, count)) ?? assert.fail();
+      return [whole.slice(offset).split('\n').length - 1, found];
     };
-    assert.deepEqual(await read(line('first\n') + whole.slice(0, 20), undefined, more), ['first\n', 'late\n']);
-  });
-});
-
-describe('formatLine', () => {
-  const logged: LogLine = { log: 'hi\n', stream: 'stderr', time: '2026-01-02T03:04:05.6Z' };
-
-  it('frames the text by its stream, or leaves it raw for a terminal', () => {
-    assert.equal(Buffer.from(formatLine(logged, PLAIN) ?? '').toString(), 'hi\n');
-    const framed = Buffer.from(formatLine(logged, { ...PLAIN, raw: false }) ?? '');
-    assert.deepEqual([...framed.subarray(0, 8)], [2, 0, 0, 0, 0, 0, 0, 3]);
-  });
-
-  it('puts the time before the text with all nine digits', () => {
-    const text = Buffer.from(formatLine(logged, { ...PLAIN, timestamps: true }) ?? '').toString();
-    assert.equal(text, '2026-01-02T03:04:05.600000000Z hi\n');
-  });
-
-  it('leaves out the other stream, what is before since, and ends after until', () => {
-    const timeNs = BigInt(Date.parse('2026-01-02T03:04:05Z')) * 1_000_000n;
-    assert.equal(formatLine(logged, { ...PLAIN, stderr: false }), null);
-    assert.equal(formatLine(logged, { ...PLAIN, since: timeNs + 700_000_000n }), null);
-    assert.equal(formatLine(logged, { ...PLAIN, until: timeNs }), 'end');
-    assert.notEqual(formatLine(logged, { ...PLAIN, since: timeNs }), null);
-  });
-
-  it('puts a blank before the text for details', () => {
-    assert.equal(Buffer.from(formatLine(logged, { ...PLAIN, details: true }) ?? '').toString(), ' hi\n');
-  });
-
-  it('makes one piece of many lines, up to the first that is too late', () => {
-    const until = BigInt(Date.parse('2026-01-02T03:04:06Z')) * 1_000_000n;
-    const late: LogLine = { ...logged, time: '2026-01-02T03:04:07Z' };
-    const { bytes, ended } = formatLines([logged, logged, late, logged], { ...PLAIN, until });
-    assert.deepEqual([Buffer.from(bytes).toString(), ended], ['hi\nhi\n', true]);
-    assert.equal(formatLines([logged], PLAIN).ended, false);
+    assert.deepEqual(await tail(0), [0, 0]);
+    assert.deepEqual(await tail(2), [2, 2]);
+    assert.deepEqual(await tail(4000), [4000, 4000]);
+    assert.deepEqual(await tail(5000), [5000, 5000]);
+    assert.deepEqual(await tail(9999), [5000, 5000]);
+    assert.equal(await JSON_FILE.whole(file, size), whole.length);
   });
 });

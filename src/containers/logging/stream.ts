@@ -1,18 +1,23 @@
 /** `GET /containers/{id}/logs`: what was logged and, with follow, what comes until the container ends. */
 import { watch } from 'node:fs';
+import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import type { LogsOptions } from '../../api/backend.ts';
 import { EngineError } from '../../errors.ts';
 import type { Container } from '../container.ts';
-import { type ContainersContext, logPath } from '../context.ts';
-import { formatLines, type LineFormat, readLines } from './json-file.ts';
+import type { ContainersContext } from '../context.ts';
+import type { LogFiles } from './files.ts';
+import { formatLines, type LineFormat } from './line.ts';
+import { readLines } from './read.ts';
+import { logFilesOf } from './settings.ts';
 
-/** A change of the file is noticed by inotify; this is the bound for a notice that got lost. */
+/** A change of the files is noticed by inotify; this is the bound for a notice that got lost. */
 const LOOK_AGAIN_MS = 1000;
 
 export function logStream(context: ContainersContext, container: Container, options: LogsOptions): Readable {
   const { record } = container;
-  if (record.hostConfig.LogConfig?.Type === 'none') {
+  const files = logFilesOf(context, record);
+  if (files === null) {
     throw new EngineError('NotImplemented', 'configured logging driver does not support reading');
   }
   if (!options.stdout && !options.stderr) {
@@ -22,16 +27,24 @@ export function logStream(context: ContainersContext, container: Container, opti
     ...options,
     raw: record.config.Tty === true,
   };
-  return Readable.from(lines(logPath(context, record.id), container, options, format), { objectMode: false });
+  const onLoss = () =>
+    context.log.warn(
+      { container: record.id },
+      'a client that follows a log is slower than the log is rotated: it misses a part',
+    );
+  return Readable.from(lines({ files, container, options, format, onLoss }), { objectMode: false });
 }
 
-async function* lines(
-  path: string,
-  container: Container,
-  options: LogsOptions,
-  format: LineFormat,
-): AsyncGenerator<Uint8Array> {
-  const change = new ChangeNotice(path);
+interface Request {
+  files: LogFiles;
+  container: Container;
+  options: LogsOptions;
+  format: LineFormat;
+  readonly onLoss: () => void;
+}
+
+async function* lines({ files, container, options, format, onLoss }: Request): AsyncGenerator<Uint8Array> {
+  const change = new ChangeNotice(dirname(files.path));
   let last = false;
   const more = async () => {
     if (!options.follow || last) return false;
@@ -41,34 +54,31 @@ async function* lines(
     return true;
   };
   try {
-    for await (const some of readLines(path, options.tail, more)) {
+    for await (const some of readLines(files, { tail: options.tail, more, onLoss })) {
       const { bytes, ended } = formatLines(some, format);
       if (bytes.length > 0) yield bytes;
       if (ended) return;
     }
-  } catch (thrown) {
-    // A container that was never started has no log yet.
-    if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw thrown;
   } finally {
     change.close();
   }
 }
 
-/** Wakes a reader when the file has grown or the container has ended. */
+/** Wakes a reader when something has happened in the directory, which outlives the files, or the container has ended. */
 class ChangeNotice {
-  readonly #path: string;
+  readonly #directory: string;
   #watcher: ReturnType<typeof watch> | undefined;
   #changed = false;
   #wake: (() => void) | null = null;
 
-  constructor(path: string) {
-    this.#path = path;
+  constructor(directory: string) {
+    this.#directory = directory;
   }
 
   async next(container: Container): Promise<void> {
     if (this.#watcher === undefined) {
-      this.#watcher = watch(this.#path, () => this.#notice());
-      // The file may have grown before the watch was there: look once more without waiting.
+      this.#watcher = watch(this.#directory, () => this.#notice());
+      // It may have grown before the watch was there: look once more without waiting.
       return;
     }
     if (!this.#changed) {

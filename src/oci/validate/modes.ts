@@ -6,8 +6,6 @@ import { askedUserns, parseUsernsMode } from '../userns-mode.ts';
 import { applyRules, ENDPOINT_RULES, isUnset } from './fields.ts';
 
 const invalid = (message: string) => new EngineError('InvalidParameter', message);
-const notYet = (field: string, value: string, hint: string) =>
-  new EngineError('NotImplemented', `${field} "${value}" is not supported by isle yet`, { hint });
 
 interface Mode {
   field: 'IpcMode' | 'PidMode' | 'UTSMode' | 'CgroupnsMode';
@@ -85,21 +83,6 @@ export function checkRestart({ RestartPolicy, AutoRemove }: HostConfig): void {
   if (Name !== 'on-failure' && Name !== '' && MaximumRetryCount !== 0) {
     const negative = MaximumRetryCount < 0 ? ' and cannot be negative' : '';
     throw invalid(`invalid restart policy: maximum retry count can only be used with 'on-failure'${negative}`);
-  }
-}
-
-export function checkLogging({ LogConfig }: HostConfig): void {
-  const { Type = '', Config } = LogConfig ?? {};
-  if (!['', 'json-file', 'none'].includes(Type)) {
-    throw notYet('HostConfig.LogConfig.Type', Type, 'use json-file or none');
-  }
-  const option = Object.keys(Config ?? {})[0];
-  if (option !== undefined) {
-    throw notYet(
-      'HostConfig.LogConfig.Config',
-      option,
-      'leave the log option out; isle keeps the whole log in one file',
-    );
   }
 }
 

@@ -72,7 +72,7 @@ function compile({ host = {}, config = {}, uid = 0, over = {}, change = (spec) =
     id: ID,
     stateDir: `/run/isle/c/${ID}`,
     bundle: `/lib/c/${ID}`,
-    logPath: '/lib/c/log',
+    logOps: [],
     monitorFlags: 0,
     overlay: OVERLAY,
     cgroups: createCgroupBackend(LAYOUT),

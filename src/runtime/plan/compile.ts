@@ -44,8 +44,8 @@ export interface StartInput {
   spec: Spec;
   id: string;
   stateDir: string;
-  /** '' for no log */
-  logPath: string;
+  /** What is behind `monitor`; nothing: what the container prints is not kept. */
+  logOps: readonly PlanOp[];
   /** MONITOR_FLAGS */
   monitorFlags: number;
   overlay: OverlayMount | BindRoot;
@@ -99,9 +99,9 @@ function setupOps(
   binds: Binds,
   late: LateEntry | null,
 ): PlanOp[] {
-  const { id, stateDir, logPath, monitorFlags, spec, unmonitored } = input;
+  const { id, stateDir, logOps, monitorFlags, spec, unmonitored } = input;
   return [
-    ...(unmonitored?.setup ?? [op('setup', 'monitor', 'monitor', { id, stateDir, logPath, flags: monitorFlags })]),
+    ...(unmonitored?.setup ?? [op('setup', 'monitor', 'monitor', { id, stateDir, flags: monitorFlags }), ...logOps]),
     ...relabelOps(spec.mounts ?? []),
     ...cgroups.setup,
     ...(cgroups.oom === undefined || unmonitored !== undefined ? [] : [cgroups.oom]),

@@ -62,7 +62,7 @@ function start({ host = {}, network = BRIDGE, layout = HYBRID, mounts = [], tty 
     spec,
     id: ID,
     stateDir: STATE,
-    logPath: '/log',
+    logOps: [],
     monitorFlags: 0,
     overlay: { cwd: '/lib/layers', target: '/lib/c/merged', options: 'lowerdir=a' },
     cgroups: createCgroupBackend(layout),

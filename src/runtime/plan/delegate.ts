@@ -30,7 +30,7 @@ export interface OciRuntime {
 export interface DelegatedInput
   extends Pick<
     StartInput,
-    'spec' | 'id' | 'stateDir' | 'logPath' | 'monitorFlags' | 'cgroups' | 'network' | 'consoleSize'
+    'spec' | 'id' | 'stateDir' | 'logOps' | 'monitorFlags' | 'cgroups' | 'network' | 'consoleSize'
   > {
   runtime: OciRuntime;
   overlay: OverlayMount;
@@ -157,13 +157,14 @@ function bindWords(words: readonly string[], { bind }: MountOptions): string[] {
 }
 
 function setupOps(input: DelegatedInput, mounts: DelegatedMounts, netns: string): PlanOp[] {
-  const { id, stateDir, logPath, monitorFlags, spec, overlay, cgroups, network } = input;
+  const { id, stateDir, logOps, monitorFlags, spec, overlay, cgroups, network } = input;
   const { cgroupsPath: path = id, mountLabel: label = '' } = spec.linux ?? {};
   // Devices are the runtime's: of two programs that decide over them the one could not take its own away again.
   const { setup, oom, cgroupInto } = cgroups.planContainer(path, { ...spec.linux?.resources, devices: [] });
   checkSharedPid(spec, cgroupInto !== undefined);
   return [
-    op('setup', 'monitor', 'monitor', { id, stateDir, logPath, flags: monitorFlags }),
+    op('setup', 'monitor', 'monitor', { id, stateDir, flags: monitorFlags }),
+    ...logOps,
     ...relabelOps(spec.mounts ?? []),
     ...setup,
     ...(oom === undefined ? [] : [oom]),

@@ -65,8 +65,9 @@ function rlimit({ resource, soft, hard }: OpArgs<'rlimit'>): string {
 }
 
 const WORDS: { [N in OpName]: (args: OpArgs<N>) => string } = {
-  monitor: ({ id, logPath }) =>
-    `watch over container ${id.slice(0, 12)}${logPath === '' ? '' : `, logging to ${logPath}`}`,
+  monitor: ({ id }) => `watch over container ${id.slice(0, 12)}`,
+  logFile: ({ path, maxBytes, maxFiles }) =>
+    `log to ${path}${maxBytes === 0n ? '' : `, ${count(maxFiles, 'file')} of ${maxBytes} bytes`}`,
   mkdir: ({ path }) => `make the directory ${path}`,
   write: ({ path, data }) => `write ${quoted(data)} to ${path}`,
   rmdir: ({ path }) => `remove the directory ${path}`,

@@ -32,7 +32,7 @@ function compile(hostConfig: HostConfig = {}, labels: typeof LABELS | null = LAB
     id: 'c1',
     stateDir: '/run/c1',
     bundle: '/lib/c1',
-    logPath: '',
+    logOps: [],
     monitorFlags: 0,
     overlay: { cwd: '/layers', target: '/merged', options: 'lowerdir=b:a,upperdir=/u,workdir=/w' },
     cgroups: createCgroupBackend({

@@ -15,8 +15,8 @@ export type FieldType = 'u32' | 'i32' | 'u64' | 'str' | 'bytes' | 'strs' | 'u32s
 
 export const OPS = {
   // --- what the monitor is told first (section setup) ---
-  /** Names the container and its files. flags: MonitorFlag bits. logPath '' = no log. */
-  monitor: { id: 'str', stateDir: 'str', logPath: 'str', flags: 'u32' },
+  /** Names the container and its files. flags: MonitorFlag bits. */
+  monitor: { id: 'str', stateDir: 'str', flags: 'u32' },
   /** mkdir -p one host directory (last component only is created; EEXIST is fine). */
   mkdir: { path: 'str', mode: 'u32' },
   /** Writes bytes to an existing host file (cgroup, sysctl) in one write(2). */
@@ -246,6 +246,12 @@ export const OPS = {
   remount: { path: 'str', options: 'strs', attrs: 'u64', clear: 'u64', propagation: 'u64' },
   /** Section setup, behind holdTree: refuses a held tree that is not the procfs of the PID namespace at this path of the host. */
   procfsOf: { slot: 'u32', pidns: 'str' },
+  /**
+   * Section setup, behind `monitor`: what the container prints goes to this file of the host. format: LOG_FORMATS. It is
+   * rotated to path.1, path.2 ... when it has maxBytes (0: never); maxFiles counts it in. attrs: a JSON object that is part of
+   * every line, or nothing.
+   */
+  logFile: { path: 'str', format: 'u32', maxBytes: 'u64', maxFiles: 'u32', attrs: 'bytes' },
 } as const satisfies Record<string, Record<string, FieldType>>;
 
 export type OpName = keyof typeof OPS;
@@ -265,6 +271,9 @@ export const MONITOR_FLAGS = {
   /** A further process of a container that runs: its end is nobody else's. */
   further: 16,
 } as const;
+
+/** Docker's, of the driver of the same name. */
+export const LOG_FORMATS = { json: 1, local: 2 } as const;
 
 type FieldValue = {
   u32: number;

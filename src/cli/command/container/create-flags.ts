@@ -85,6 +85,8 @@ export const CREATE_FLAGS = {
   interactive: flag.bool({ short: 'i', usage: 'Keep STDIN open even if not attached' }),
   ipc: flag.string({ usage: 'IPC mode to use' }),
   label: flag.list({ short: 'l', usage: 'Set meta data on a container', check: checkLabel }),
+  'log-driver': flag.string({ usage: 'Logging driver for the container' }),
+  'log-opt': flag.list({ usage: 'Log driver options' }),
   memory: flag.bytes({ short: 'm', usage: 'Memory limit' }),
   'memory-reservation': flag.bytes({ usage: 'Memory soft limit' }),
   'memory-swap': flag.swapBytes({ usage: "Swap limit equal to memory plus swap: '-1' to enable unlimited swap" }),

@@ -98,6 +98,7 @@ function hostConfig({ flags, given, consoleSize }: CreateInput, binds: string[])
     ...(consoleSize === undefined ? {} : { ConsoleSize: consoleSize }),
     ...(given.has('init') ? { Init: flags.init } : {}),
     ...(flags.runtime === '' ? {} : { Runtime: flags.runtime }),
+    LogConfig: { Type: flags['log-driver'], Config: pairs(flags['log-opt']) },
     ...(flags['shm-size'] === 0 ? {} : { ShmSize: flags['shm-size'] }),
     ...annotations(flags),
     ...(flags.sysctl.length === 0 ? {} : { Sysctls: pairs(flags.sysctl) }),

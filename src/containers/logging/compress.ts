@@ -1,0 +1,74 @@
+/**
+ * `--log-opt compress`: old log files are compressed here, since islet knows no compression. The monitor, which names the
+ * files, puts the result in its place. Without a daemon old files stay as they are until there is one.
+ */
+import { createWriteStream } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import type { MonitorConnection } from '../../runtime/monitor.ts';
+import type { Container } from '../container.ts';
+import type { ContainersContext } from '../context.ts';
+import type { LogFiles } from './files.ts';
+import { originMember } from './gzip-origin.ts';
+import { compressesLogs, logFilesOf } from './settings.ts';
+
+const FILE_MODE = 0o640;
+
+/** As long as this monitor lives: at once, and after each rotation. One file at a time. */
+export function compressOldLogs(context: ContainersContext, container: Container, monitor: MonitorConnection): void {
+  const { record } = container;
+  const files = compressesLogs(record) ? logFilesOf(context, record) : null;
+  if (files === null) return;
+  let isAtWork = false;
+  let again = false;
+  let last = 0n;
+  const work = async (): Promise<void> => {
+    again = true;
+    if (isAtWork) return;
+    isAtWork = true;
+    try {
+      while (again) {
+        again = false;
+        const inode = await compressOldest(files, monitor);
+        // One that is still there could not be put in its place: the next rotation is the next try.
+        again ||= inode !== null && inode !== last;
+        last = inode ?? 0n;
+      }
+    } catch (err) {
+      // A container that is being removed takes its log along.
+      if (!container.removing) context.log.warn({ container: record.id, err }, 'cannot compress an old log file');
+    } finally {
+      isAtWork = false;
+    }
+  };
+  monitor.onRotation(() => void work());
+  void work();
+}
+
+/** The inode of the one that was compressed; null when there was none. */
+async function compressOldest({ path, maxFiles }: LogFiles, monitor: MonitorConnection): Promise<bigint | null> {
+  for (let number = maxFiles - 1; number > 0; number--) {
+    await using old = await openIfThere(`${path}.${number}`);
+    if (old === null) continue;
+    const { ino } = await old.stat({ bigint: true });
+    await writeCompressed(old, `${path}.gz-part`, ino);
+    return (await monitor.logCompressed(ino)) ? ino : null;
+  }
+  return null;
+}
+
+async function openIfThere(path: string): Promise<FileHandle | null> {
+  try {
+    return await open(path, 'r');
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw thrown;
+  }
+}
+
+async function writeCompressed(from: FileHandle, path: string, inode: bigint): Promise<void> {
+  const target = createWriteStream(path, { mode: FILE_MODE });
+  target.write(originMember(inode));
+  await pipeline(from.createReadStream({ autoClose: false }), createGzip(), target);
+}

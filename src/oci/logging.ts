@@ -1,0 +1,173 @@
+/**
+ * `HostConfig.LogConfig`: the driver and its options, read and checked in dockerd's words. dockerd finds most bad values
+ * only at the start; here they are refused when the container is made.
+ */
+import { EngineError } from '../errors.ts';
+import type { HostConfig } from './container-config.ts';
+
+export type LogConfig = NonNullable<HostConfig['LogConfig']>;
+
+export const LOG_DRIVERS = ['json-file', 'local'] as const;
+export type LogDriver = (typeof LOG_DRIVERS)[number] | 'none';
+
+export interface LogRotation {
+  /** null: never */
+  maxBytes: number | null;
+  /** with the current one */
+  maxFiles: number;
+  compress: boolean;
+}
+
+export interface LogSettings {
+  driver: LogDriver;
+  /** Of the file that `docker logs` reads; null: there is none. */
+  file: ({ format: 'json' | 'local' } & LogRotation) | null;
+}
+
+const ATTRIBUTE_OPTIONS = ['labels', 'labels-regex', 'env', 'env-regex', 'tag'];
+const OPTIONS: Record<(typeof LOG_DRIVERS)[number], readonly string[]> = {
+  'json-file': ['max-size', 'max-file', 'compress', ...ATTRIBUTE_OPTIONS],
+  local: ['max-size', 'max-file', 'compress'],
+};
+const COMMON_OPTIONS = ['mode', 'max-buffer-size'];
+
+/** dockerd's for `local`; isle's for `json-file` as well, which dockerd lets fill the disk. */
+const DEFAULT_MAX_BYTES = 20_000_000;
+const DEFAULT_MAX_FILES = 5;
+
+const invalid = (message: string, hint?: string) => new EngineError('InvalidParameter', message, { hint });
+/** What dockerd says at the start. */
+const uninitialized = (why: string) => invalid(`failed to initialize logging driver: ${why}`);
+
+type Options = Readonly<Record<string, string>>;
+
+/** As dockerd: what the container does not say is the daemon's, options only for the daemon's own driver. */
+export function mergeLogConfig(asked: LogConfig | undefined, byDefault: LogConfig): Required<LogConfig> {
+  const Type = asked?.Type || byDefault.Type || 'json-file';
+  const inherited = Type === (byDefault.Type || 'json-file') ? byDefault.Config : {};
+  return { Type, Config: { ...inherited, ...asked?.Config } };
+}
+
+/** Throws InvalidParameter for what is not to be had. */
+export function parseLogConfig({ Type, Config }: LogConfig): LogSettings {
+  const driver = Type || 'json-file';
+  const options = Config ?? {};
+  if (driver === 'none') {
+    // `docker run` refuses them itself, in these words.
+    if (Object.keys(options).length > 0) throw invalid('invalid logging opts for driver none');
+    return { driver, file: null };
+  }
+  const known = LOG_DRIVERS.find((name) => name === driver);
+  if (known === undefined) {
+    throw invalid(
+      `error looking up logging plugin ${driver}: plugin "${driver}" not found`,
+      `isle has the log drivers ${LOG_DRIVERS.join(', ')} and none`,
+    );
+  }
+  checkMode(options);
+  checkNames(known, options);
+  checkAttributes(options);
+  return { driver: known, file: parseFile(known, options) };
+}
+
+function checkNames(driver: (typeof LOG_DRIVERS)[number], options: Options): void {
+  const known = new Set([...OPTIONS[driver], ...COMMON_OPTIONS]);
+  const unknown = Object.keys(options).find((name) => !known.has(name));
+  if (unknown === undefined) return;
+  const whose = driver === 'local' ? 'log driver local' : `${driver} log driver`;
+  throw invalid(`unknown log opt '${unknown}' for ${whose}`, `its options are ${OPTIONS[driver].join(', ')}`);
+}
+
+function checkMode({ mode = '', 'max-buffer-size': size }: Options): void {
+  if (!['', 'blocking', 'non-blocking'].includes(mode)) throw invalid(`logger: logging mode not supported: ${mode}`);
+  if (size !== undefined && mode !== 'non-blocking') {
+    throw invalid("logger: max-buffer-size option is only supported with 'mode=non-blocking'");
+  }
+  if (mode !== 'non-blocking') return;
+  throw new EngineError('NotImplemented', 'log option mode=non-blocking is not supported by isle yet', {
+    hint: 'leave it out: the container then waits until a line is written',
+  });
+}
+
+function checkAttributes(options: Options): void {
+  for (const name of ['labels-regex', 'env-regex']) {
+    const text = options[name];
+    if (text !== undefined) parsePattern(text);
+  }
+}
+
+/** Of `labels-regex` and `env-regex`: names that it finds anywhere. Throws InvalidParameter. */
+export function parsePattern(text: string): RegExp {
+  try {
+    return new RegExp(text, 'u');
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw uninitialized(`error parsing regexp: ${why}`);
+  }
+}
+
+function parseFile(driver: 'json-file' | 'local', options: Options): LogSettings['file'] {
+  return driver === 'local'
+    ? { format: 'local', ...parseLocal(options) }
+    : { format: 'json', ...parseJsonFile(options) };
+}
+
+/** A size without a number of files is all that the log may take, as in Docker. */
+function parseJsonFile(options: Options): LogRotation {
+  const { 'max-size': size, 'max-file': files, compress } = options;
+  const maxBytes = size === undefined ? DEFAULT_MAX_BYTES : size === '-1' ? null : parseSize(size, 1000);
+  if (maxBytes === null && size !== '-1') throw uninitialized(`invalid size: '${size}'`);
+  if (maxBytes !== null && maxBytes <= 0) throw uninitialized('max-size must be a positive number');
+  const maxFiles = files === undefined ? (size === undefined ? DEFAULT_MAX_FILES : 1) : parseInteger(files);
+  if (maxFiles === null) throw uninitialized(`strconv.Atoi: parsing ${JSON.stringify(files)}: invalid syntax`);
+  if (maxFiles < 1) throw uninitialized('max-file cannot be less than 1');
+  const isCompressed = compress === undefined ? false : parseBoolean(compress);
+  if (isCompressed === null)
+    throw uninitialized(`strconv.ParseBool: parsing ${JSON.stringify(compress)}: invalid syntax`);
+  if (isCompressed && (maxFiles < 2 || maxBytes === null)) {
+    throw uninitialized('compress cannot be true when max-file is less than 2 or max-size is not set');
+  }
+  return { maxBytes, maxFiles, compress: isCompressed };
+}
+
+function parseLocal(options: Options): LogRotation {
+  const { 'max-size': size, 'max-file': files, compress } = options;
+  const maxBytes = size === undefined ? DEFAULT_MAX_BYTES : parseSize(size, 1000);
+  if (maxBytes === null) throw uninitialized(`invalid value for max-size: ${size}: invalid size: '${size}'`);
+  if (maxBytes === 0) throw uninitialized('max size should be a positive number');
+  const maxFiles = files === undefined ? DEFAULT_MAX_FILES : parseInteger(files);
+  if (maxFiles === null) {
+    const why = `strconv.Atoi: parsing ${JSON.stringify(files)}: invalid syntax`;
+    throw uninitialized(`invalid value for max-file: ${files}: ${why}`);
+  }
+  if (maxFiles < 1) throw uninitialized('max file count cannot be less than 1');
+  const isCompressed = compress === undefined ? true : parseBoolean(compress);
+  if (isCompressed === null) {
+    const why = `strconv.ParseBool: parsing ${JSON.stringify(compress)}: invalid syntax`;
+    throw uninitialized(`error reading compress log option: ${why}`);
+  }
+  if (isCompressed && maxFiles === 1) {
+    throw uninitialized('compression cannot be enabled when max file count is 1');
+  }
+  return { maxBytes, maxFiles, compress: isCompressed };
+}
+
+const UNITS = 'kmgtp';
+
+/** As go-units: `64k`, `1.5MB`, `2GiB`; null for anything else. `base`: 1000 or 1024. */
+export function parseSize(text: string, base: number): number | null {
+  const [, number, unit = ''] = /^(\d+(?:\.\d*)?|\.\d+) ?(?:([kmgtp])(?:i?b)?|b)?$/i.exec(text) ?? [];
+  if (number === undefined) return null;
+  const bytes = Math.floor(Number(number) * base ** (unit === '' ? 0 : UNITS.indexOf(unit.toLowerCase()) + 1));
+  return Number.isSafeInteger(bytes) ? bytes : null;
+}
+
+function parseInteger(text: string): number | null {
+  return /^[+-]?\d{1,9}$/.test(text) ? Number(text) : null;
+}
+
+/** Go's words. */
+function parseBoolean(text: string): boolean | null {
+  if (/^(1|t|T|true|TRUE|True)$/.test(text)) return true;
+  return /^(0|f|F|false|FALSE|False)$/.test(text) ? false : null;
+}
