@@ -219,6 +219,9 @@ async function openContainers(parts: Parts): Promise<{ containers: ContainerServ
       }),
     onEvent: (action, id, attributes) => parts.events.publish('image', action, id, attributes),
   });
+  const autoIds = readAutoIds(config.usernsRemap);
+  const idPool = new HostIdPool(config.usernsPool, config.dataRoot);
+  if (autoIds !== null) idPool.claim();
   const context: Omit<ContainersContext, 'lifecycle'> = {
     store: parts.store,
     launcher: parts.launcher,
@@ -239,8 +242,8 @@ async function openContainers(parts: Parts): Promise<{ containers: ContainerServ
     capBounding: ownBoundingSet(),
     auditRefuse: config.auditRefuse,
     idMap: readIdMap(config.usernsRemap),
-    autoIds: readAutoIds(config.usernsRemap),
-    idPool: new HostIdPool(config.usernsPool),
+    autoIds,
+    idPool,
     strayMaps: [],
     selinux,
     containers: new Map(),

@@ -8,6 +8,7 @@ import type { IdMap } from '../oci/spec/namespaces.ts';
 import { DEFAULT_REMAP_USER, freeRangeLine, parseSubIds, remapIds, type SubIdFile } from '../oci/subids.ts';
 import { parseUsernsMode, type UsernsMode } from '../oci/userns-mode.ts';
 import { textIfThere } from '../platform/read-file.ts';
+import { claimPool } from './pool-claim.ts';
 
 const SUBUID = '/etc/subuid';
 const SUBGID = '/etc/subgid';
@@ -51,15 +52,25 @@ export function readIdMap(value: string | undefined): IdMap | null {
 /** The files are read anew each time: root may give the pool more while containers run. */
 export class HostIdPool implements IdPool {
   readonly #name: string;
+  readonly #dataRoot: string;
+  #isClaimed = false;
   /** Behind the ranges that were given last. */
   #next = { uid: 0, gid: 0 };
 
-  /** `name`: whose ranges in /etc/subuid and /etc/subgid the pool is. */
-  constructor(name: string) {
+  /** `name`: whose ranges in /etc/subuid and /etc/subgid the pool is. `dataRoot`: of the daemon that gives them out. */
+  constructor(name: string, dataRoot: string) {
     this.#name = name;
+    this.#dataRoot = dataRoot;
+  }
+
+  /** Throws Conflict when another isled of this host gives out the ids of the pool. */
+  claim(): void {
+    if (!this.#isClaimed) claimPool(this.#name, this.#dataRoot);
+    this.#isClaimed = true;
   }
 
   allocate(size: number, taken: readonly IdMap[], options: { reserve: boolean }): IdMap {
+    if (options.reserve) this.claim();
     const uid = this.#find('uid', size, taken, options);
     const gid = this.#find('gid', size, taken, options);
     if (options.reserve) this.#next = { uid: uid + size, gid: gid + size };

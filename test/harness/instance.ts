@@ -1,5 +1,5 @@
 /** Claims what one daemon under test needs for itself: a directory, a bridge name, a subnet, a cgroup parent. */
-import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from '../fixtures/process.ts';
@@ -15,6 +15,8 @@ export interface Instance extends InstanceNames {
 }
 
 const MAX_INSTANCES = 800;
+/** Where daemons note which of them gives out the ids of a pool. */
+const CLAIMS = '/var/lib/isle-userns-pools';
 
 /** The directory is the claim: mkdir succeeds for one process only. */
 export function claimInstance(): Instance {
@@ -71,10 +73,20 @@ export async function releaseInstance(instance: Instance, dataRootIsMounted: boo
   if ((await run('nft', ['list', 'tables'])).split('\n').includes(table))
     await run('nft', ['delete', ...table.split(' ')]);
   await removeCgroups(instance.cgroupParent);
+  releaseClaims(instance.dataRoot);
   // Where a container had user ids of its own, its daemon has made a pool of them under this name.
   if (idLines(instance.bridge).length > 0) await takeIds(instance.bridge);
   if (dataRootIsMounted) await run('umount', [instance.dataRoot]);
   rmSync(instance.root, { recursive: true, force: true });
+}
+
+/** Its daemon may have claimed several pools, one after the other. */
+function releaseClaims(dataRoot: string): void {
+  if (!existsSync(CLAIMS)) return;
+  for (const name of readdirSync(CLAIMS).filter((file) => file.endsWith('.owner'))) {
+    const path = join(CLAIMS, name);
+    if (readFileSync(path, 'utf8').trim() === dataRoot) rmSync(path);
+  }
 }
 
 /** Removes the cgroup of this path, with what is below it, from every hierarchy. */

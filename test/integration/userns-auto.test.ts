@@ -241,4 +241,24 @@ describe('a pool that a machine does not have yet', () => {
       await takeIds(name);
     }
   });
+
+  it('is given out by one daemon of the machine: another one refuses, and names it and the way out', async () => {
+    const name = `${POOL}shared`;
+    await using _ids = await giveIds(name, { first: FIRST + 2 ** 21, count: SIZE });
+    await using _others = await giveIds(`${name}2`, { first: FIRST + 2 ** 22, count: SIZE });
+    await using first = await startWorld({ args: ['--userns-pool', name] });
+    await using second = await startWorld({ args: ['--userns-pool', name] });
+    const create = ({ daemon, busybox }: World) =>
+      daemon.docker(['create', '--security-opt', 'userns=auto', busybox, 'true']);
+    assert.equal((await create(first)).code, 0);
+    const refusal = new RegExp(
+      `the ids of the pool "${name}" are given out by the isled with --data-root ${first.daemon.dataRoot}[^]*--userns-pool NAME`,
+    );
+    const refused = await create(second);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, refusal);
+    await assert.rejects(startWorld({ args: ['--userns-remap', 'auto', '--userns-pool', name] }), refusal);
+    await second.daemon.restart({ args: ['--userns-pool', `${name}2`] });
+    assert.equal((await create(second)).code, 0);
+  });
 });
