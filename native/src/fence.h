@@ -15,7 +15,7 @@
   X(HOST_DESCRIPTORS)                                                                                         \
   /* CVE-2024-21626: the working directory lies in the root, as the kernel sees it. */                        \
   X(CWD_INSIDE)                                                                                               \
-  /* CVE-2026-41579 and all links of images: every path is resolved below the root. */                        \
+  /* CVE-2026-41579, CVE-2018-15664 and all links of images: every path is resolved below the root. */        \
   X(IN_ROOT)                                                                                                  \
   /* CVE-2021-30465, CVE-2024-45310: what was found is mounted on, not what its name means a moment later. */ \
   X(BY_DESCRIPTOR)                                                                                            \
@@ -34,7 +34,9 @@
   /* CVE-2025-52565: /dev/console is the terminal that was opened, not what has its name. */                  \
   X(CONSOLE)                                                                                                  \
   /* CVE-2016-9962: a process that enters a PID namespace is not to be traced from its user namespace. */     \
-  X(HIDDEN)
+  X(HIDDEN)                                                                                                   \
+  /* CVE-2019-14271: what reads and writes a container's files has a root of its own, and so no code of the container's. */ \
+  X(OWN_CODE)
 
 enum fence {
 #define X(name) FENCE_##name,
@@ -48,6 +50,8 @@ bool fence(enum fence name);
 bool fence_op(uint16_t code);
 /* Without FENCE_BY_DESCRIPTOR: opens the name of what `fd` stands for, and closes `fd`. */
 int fence_by_name(int fd, uint64_t flags);
+/* Without FENCE_OWN_CODE: takes this for the own root, and has the C library look a user up in it. */
+void fence_enter(int root_fd);
 #else
 static inline bool fence(enum fence name) {
   (void)name;
@@ -61,5 +65,6 @@ static inline int fence_by_name(int fd, uint64_t flags) {
   (void)flags;
   return fd;
 }
+static inline void fence_enter(int root_fd) { (void)root_fd; }
 #endif
 #endif

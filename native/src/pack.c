@@ -12,6 +12,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "fence.h"
 #include "plan.h"
 #include "root.h"
 #include "unpack.h"
@@ -181,6 +182,7 @@ int run_pack_tree(struct context *ctx, const struct op_pack_tree *op) {
   static struct packer self;
   self = (struct packer){.ctx = ctx, .flags = op->flags};
   if (!ctx->unmonitored) return fail(ctx, EINVAL, "there is no output to pack to");
+  if (!fence(FENCE_OWN_CODE)) fence_enter(ctx->root_fd);
   size_t length = strlen(op->path);
   bool follow = length == 0 || op->path[length - 1] == '/' || (length > 1 && strcmp(op->path + length - 2, "/.") == 0);
   int handle = root_open(ctx, op->path, O_PATH | (follow ? O_DIRECTORY : O_NOFOLLOW), 0);
@@ -194,6 +196,7 @@ int run_pack_tree(struct context *ctx, const struct op_pack_tree *op) {
 int run_unpack_tree(struct context *ctx, const struct op_unpack_tree *op) {
   static struct unpack_tree tree;
   if (!ctx->unmonitored) return fail(ctx, EINVAL, "there is no input to unpack from");
+  if (!fence(FENCE_OWN_CODE)) fence_enter(ctx->root_fd);
   unpack_tree_init(&tree, ctx->root_fd);
   tree.keep_kinds = op->keep_kinds != 0;
   if (unpack_stream(&tree) == 0) return 0;

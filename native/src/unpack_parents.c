@@ -11,10 +11,14 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "fence.h"
+
 /* A symlink on the way resolves as it will for the container: with the layer directory as its root. */
 int unpack_open(const struct unpack_tree *tree, const char *path, int flags)
 {
   struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC), .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+  if (!fence(FENCE_IN_ROOT))
+    how.resolve = 0;
   long fd = -1;
   /* EAGAIN: `..` of a symlink raced with any rename on the machine and could not be verified. */
   for (int tries = 0; tries < 1000; tries++) {

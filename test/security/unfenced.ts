@@ -36,13 +36,21 @@ export async function without(
   body: () => Promise<void>,
   args: readonly string[] = [],
 ): Promise<void> {
-  const env = { ISLE_TEST_WITHOUT: fences.join() };
-  await daemon.restart({ args: [...args, '--islet', unfencedIslet()], env });
+  const directory = mkdtempSync(join(tmpdir(), 'isle-unfenced-'));
+  const wrapper = join(directory, 'islet');
+  writeWrapper(wrapper, unfencedIslet(), fences);
   try {
+    await daemon.restart({ args: [...args, '--islet', wrapper] });
     await body();
   } finally {
-    await daemon.restart({ args: [...args], env: {} });
+    await daemon.restart({ args: [...args] });
+    rmSync(directory, { recursive: true });
   }
+}
+
+/** Most processes of islet are given no environment. */
+function writeWrapper(path: string, islet: string, fences: readonly string[]): void {
+  writeFileSync(path, `#!/bin/sh\nISLE_TEST_WITHOUT=${fences.join()} exec '${islet}' "$@"\n`, { mode: 0o755 });
 }
 
 /**
@@ -67,7 +75,6 @@ export function installRuntime(fences: readonly string[] = []): Runtime & { isle
   }
   const islet = join(directory, 'native/build/islet-unfenced');
   copyFileSync(unfencedIslet(), islet);
-  // isle-runtime gives islet no environment.
-  writeFileSync(wrapper, `#!/bin/sh\nISLE_TEST_WITHOUT=${fences.join()} exec '${islet}' "$@"\n`, { mode: 0o755 });
+  writeWrapper(wrapper, islet, fences);
   return { ...runtime, islet };
 }
