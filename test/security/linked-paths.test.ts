@@ -64,6 +64,18 @@ function bringDev(config: Config, evil: string): void {
   config.mounts = [...config.mounts.filter((mount) => !isBelow('/dev/')(mount)), bind('/dev', evil)];
 }
 
+/**
+ * /proc is the attacker's directory: its source is a link to the host's procfs when the configuration is read, and is covered
+ * by that directory when it is mounted.
+ */
+function bringProc(config: Config, box: Box, evil: string): void {
+  const covered = join(box.rootfs, 'covered');
+  for (const path of [covered, join(evil, 'proc')]) mkdirSync(path);
+  symlinkSync('/proc', join(covered, 'proc'));
+  const brought = [bind('/covered', evil), bind('/proc', join(covered, 'proc'))];
+  config.mounts = [...brought, ...config.mounts.filter((mount) => !isBelow('/proc/')(mount))];
+}
+
 describe('CVE-2026-41579: a /dev that is a link to a directory of the host', () => {
   const attack: Attack = {
     bundle(config, box, _evil, host) {
@@ -114,10 +126,10 @@ describe('CVE-2019-16884: something else on /proc', () => {
     },
   };
   const byBind: Attack = {
-    bundle(config, _box, evil) {
+    bundle(config, box, evil) {
       config.process['args'] = ['cat', '/proc/forged'];
-      writeFileSync(join(evil, 'forged'), 'forged');
-      config.mounts = [bind('/proc', evil), ...config.mounts.filter((mount) => !isBelow('/proc/')(mount))];
+      bringProc(config, box, evil);
+      writeFileSync(join(evil, 'proc/forged'), 'forged');
     },
     succeeded: ({ stdout }) => stdout === 'forged',
   };
@@ -132,12 +144,12 @@ describe('CVE-2019-16884: something else on /proc', () => {
 
 describe('CVE-2025-52881: a /proc/sys with a link to a file of the host', () => {
   const attack: Attack = {
-    bundle(config, _box, evil, host) {
+    bundle(config, box, evil, host) {
       config.process['args'] = ['true'];
       config.linux['sysctl'] = { 'net.ipv4.ip_forward': '1' };
-      mkdirSync(join(evil, 'sys/net/ipv4'), { recursive: true });
-      symlinkSync(join(host, 'file'), join(evil, 'sys/net/ipv4/ip_forward'));
-      config.mounts = [bind('/proc', evil), ...config.mounts.filter((mount) => !isBelow('/proc/')(mount))];
+      bringProc(config, box, evil);
+      mkdirSync(join(evil, 'proc/sys/net/ipv4'), { recursive: true });
+      symlinkSync(join(host, 'file'), join(evil, 'proc/sys/net/ipv4/ip_forward'));
     },
     succeeded: (_ran, host) => readFileSync(join(host, 'file'), 'utf8') === '1ntouched',
   };
