@@ -7,7 +7,15 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { PLAN_FORMAT_VERSION, TABLE_HASH } from '../src/runtime/encode.ts';
-import { type FieldType, LOG_FORMATS, MONITOR_FLAGS, OPCODES, OPS, SECTIONS } from '../src/runtime/plan/table.ts';
+import {
+  type FieldType,
+  LOG_FORMATS,
+  MONITOR_FLAGS,
+  OPCODES,
+  OPS,
+  SECTIONS,
+  SYSLOG_FORMATS,
+} from '../src/runtime/plan/table.ts';
 
 const C_TYPES: Record<FieldType, string> = {
   u32: 'uint32_t ',
@@ -60,6 +68,7 @@ export function renderHeader(): string {
     ...defines('SECTION', SECTIONS),
     ...defines('MONITOR', MONITOR_FLAGS),
     ...defines('LOG_FORMAT', LOG_FORMATS),
+    ...defines('SYSLOG_FORMAT', SYSLOG_FORMATS),
     '',
     'enum plan_opcode {',
     ...names.map((name) => `  OP_${snakeCase(name).toUpperCase()} = ${OPCODES.get(name)},`),

@@ -121,6 +121,9 @@ static bool format_record(struct monitor *monitor, struct buffer *record) {
   if (monitor->log.file.error != 0) {
     length += snprintf(text + length, sizeof(text) - (size_t)length, "logError=%d\n", monitor->log.file.error);
   }
+  if (log_lost(&monitor->log) > 0) {
+    length += snprintf(text + length, sizeof(text) - (size_t)length, "logLost=%llu\n", (unsigned long long)log_lost(&monitor->log));
+  }
   return buffer_append(record, text, (size_t)length);
 }
 

@@ -31,15 +31,14 @@
 #define GREETING_PATIENCE_MS 5000
 /* How long the end waits for clients to close their side. */
 #define CLOSE_PATIENCE_MS 2000
-#define FIXED_POLLS 7
+#define FIXED_POLLS 8
 
-enum poll_slot { POLL_LISTEN, POLL_CHILD, POLL_OUT, POLL_ERR, POLL_STDIN, POLL_OOM, POLL_ALIVE };
+enum poll_slot { POLL_LISTEN, POLL_CHILD, POLL_OUT, POLL_ERR, POLL_STDIN, POLL_OOM, POLL_ALIVE, POLL_LOG };
 
 void monitor_init(struct monitor *monitor) {
   monitor->listen_fd = -1;
   monitor->stdin_fd = -1;
-  monitor->log.file.fd = -1;
-  monitor->log.file.second = -1;
+  log_init(&monitor->log);
   monitor->oom.events_fd = -1;
   monitor->oom.counter_fd = -1;
   for (int i = 0; i < STREAM_COUNT; i++) {
@@ -90,6 +89,25 @@ int run_log_file(struct context *ctx, const struct op_log_file *op) {
   file->max_files = op->max_files;
   file->attrs = op->attrs;
   return log_file_open(file, 0640);
+}
+
+int run_log_syslog(struct context *ctx, const struct op_log_syslog *op) {
+  if (!ctx->monitor) return fail(ctx, EINVAL, "a run plan has no log");
+  struct log_syslog *to = &ctx->monitor->log.syslog;
+  to->address = op->address;
+  to->type = op->stream ? SOCK_STREAM : SOCK_DGRAM;
+  to->facility = op->facility;
+  to->format = op->format;
+  to->tag = op->tag;
+  to->hostname = op->hostname;
+  return syslog_open(to);
+}
+
+int run_log_queue(struct context *ctx, const struct op_log_queue *op) {
+  if (!ctx->monitor) return fail(ctx, EINVAL, "a run plan has no log");
+  ctx->monitor->log.queue.max_bytes = op->max_bytes;
+  ctx->monitor->log.queue.drops = op->drops != 0;
+  return 0;
 }
 
 /*
@@ -201,12 +219,12 @@ static void read_output(struct monitor *monitor, struct stream *stream) {
 static bool streams_are_open(const struct monitor *monitor) { return monitor->streams[0].fd >= 0 || monitor->streams[1].fd >= 0; }
 
 /* After the container's end its last output, at most what its pipes hold, is taken whatever the clients' pace. */
-static bool may_read_output(const struct monitor *monitor) {
-  return !monitor->waiting && (monitor->exited || !subscribers_are_slow(monitor));
+static bool may_read_output(struct monitor *monitor) {
+  return !monitor->waiting && (monitor->exited || !(subscribers_are_slow(monitor) || log_is_full(&monitor->log)));
 }
 
 static void fill_fixed(const struct context *ctx, struct pollfd *polls) {
-  const struct monitor *monitor = ctx->monitor;
+  struct monitor *monitor = ctx->monitor;
   bool reading = may_read_output(monitor);
   bool tty = (monitor->flags & MONITOR_TTY) != 0;
   bool writing = monitor->stdin_pending.length > 0;
@@ -218,6 +236,7 @@ static void fill_fixed(const struct context *ctx, struct pollfd *polls) {
   if (writing) {
     polls[POLL_STDIN] = (struct pollfd){.fd = tty ? monitor->streams[0].fd : monitor->stdin_fd, .events = POLLOUT};
   }
+  polls[POLL_LOG] = (struct pollfd){.fd = monitor->log.queue.wake_fd, .events = POLLIN};
   polls[POLL_OOM] = (struct pollfd){.fd = monitor->oom.events_fd, .events = monitor->oom.version == 1 ? POLLIN : POLLPRI};
   if (monitor->launched && (monitor->waiting || monitor->exited)) polls[POLL_ALIVE] = (struct pollfd){.fd = ALIVE_FD};
 }
@@ -271,6 +290,11 @@ static void forget_launcher(struct monitor *monitor) {
   monitor->launched = false;
 }
 
+static void take_wake(const struct monitor *monitor) {
+  uint64_t count;
+  if (read(monitor->log.queue.wake_fd, &count, sizeof(count)) < 0) return;
+}
+
 static void serve_container(struct context *ctx, const struct pollfd *polls) {
   struct monitor *monitor = ctx->monitor;
   if (polls[POLL_OOM].revents && oom_take_event(&monitor->oom)) subscribers_event(monitor, FRAME_OOM, NULL, 0);
@@ -280,6 +304,7 @@ static void serve_container(struct context *ctx, const struct pollfd *polls) {
     if (polls[POLL_OUT + i].revents && monitor->streams[i].fd >= 0) read_output(monitor, &monitor->streams[i]);
   }
   log_flush(&monitor->log);
+  if (polls[POLL_LOG].revents) take_wake(monitor);
   if (log_take_rotated(&monitor->log)) subscribers_event(monitor, FRAME_ROTATED, NULL, 0);
   if (polls[POLL_CHILD].revents) exit_reap(ctx);
   if (polls[POLL_ALIVE].revents) forget_launcher(monitor);
@@ -304,6 +329,9 @@ static bool serve_once(struct context *ctx, int timeout_ms) {
 int monitor_run(struct context *ctx) {
   struct monitor *monitor = ctx->monitor;
   monitor->launched = true;
+  int error = log_start(&monitor->log);
+  /* Without its thread it is written at once, though a syslog server gets nothing then. */
+  if (error != 0) monitor->log.file.error = error;
   while (!monitor->exited) {
     /* Only a lack of memory makes a round fail. */
     if (!serve_once(ctx, -1)) poll(NULL, 0, 10);
@@ -312,7 +340,7 @@ int monitor_run(struct context *ctx) {
     if (serve_once(ctx, monitor->waiting ? -1 : DRAIN_PATIENCE_MS)) continue;
     for (int i = 0; i < STREAM_COUNT; i++) end_stream(monitor, &monitor->streams[i]);
   }
-  log_flush(&monitor->log);
+  log_close(&monitor->log);
   exit_record(ctx);
   int64_t deadline = monotonic_ms() + GREETING_PATIENCE_MS;
   while (!monitor->greeted && monitor->launched && monotonic_ms() < deadline) serve_once(ctx, GREETING_PATIENCE_MS);

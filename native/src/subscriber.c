@@ -203,7 +203,7 @@ static void handle_frame(struct context *ctx, struct subscriber *subscriber) {
       signal_container(ctx, subscriber, get_u32be(payload));
       break;
     case FRAME_COMPRESSED:
-      log_file_compressed(&monitor->log.file, get_u64be(payload));
+      log_compressed(&monitor->log, get_u64be(payload));
       if (wants_events(subscriber)) send_frame(subscriber, FRAME_RENAMED, NULL, 0);
       break;
     case FRAME_RESIZE:

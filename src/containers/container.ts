@@ -25,6 +25,8 @@ export class Container {
   removing = false;
   /** rows and columns asked for before the start */
   consoleSize: { rows: number; cols: number } | null = null;
+  /** Of the server that its log goes to, looked up at the last start; null: that was not needed. */
+  syslogHost: string | null = null;
   readonly restartTimer = new RestartTimer();
   /** Somebody asked for the end that comes next: no policy follows it. */
   endIsWanted = false;

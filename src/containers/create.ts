@@ -22,7 +22,7 @@ import { unhealthyAction } from './health/action.ts';
 import { chooseIds } from './id-map.ts';
 import { donorOf, resolveModes } from './joins.ts';
 import { seccompFor } from './launch-plan.ts';
-import { logAttributes } from './logging/attributes.ts';
+import { checkLogTarget } from './logging/settings.ts';
 import { generateName } from './name-generator.ts';
 import { ownerOnHost } from './owners.ts';
 import { publish } from './publish.ts';
@@ -144,7 +144,7 @@ export async function createContainer(
     isRuntime: (name) => context.runtimes.isKnown(name),
     logDefaults: context.logDefaults,
   });
-  logAttributes(record);
+  checkLogTarget(record);
   checkRuntimeOf(context, record);
   checkLabels(context, record);
   warnings.push(...labelWarnings(context, request.HostConfig ?? {}), ...checkBinds(context, record));

@@ -10,12 +10,13 @@ function signalName(signo: number): string {
   return found?.[0] ?? `signal ${signo}`;
 }
 
-/** Attributes `signal` and `reason`; empty for a program that ended by itself. */
+/** Attributes `signal` and `reason`, none for a program that ended by itself; `logLost`: lines that are not in its log. */
 export function deathReason(container: Container, exit: ExitRecord | null): Record<string, string> {
   if (exit === null) return { reason: 'unknown: its monitor died' };
-  if (exit.signal === 0) return {};
+  const lost: Record<string, string> = exit.logLost > 0 ? { logLost: String(exit.logLost) } : {};
+  if (exit.signal === 0) return lost;
   const signal = signalName(exit.signal);
-  return { signal, reason: reasonOf(container, exit, signal) };
+  return { signal, reason: reasonOf(container, exit, signal), ...lost };
 }
 
 function reasonOf({ record, lastSignal }: Container, exit: ExitRecord, signal: string): string {

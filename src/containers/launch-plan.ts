@@ -111,7 +111,7 @@ export function buildStart(context: ContainersContext, container: Container, wai
     spec,
     id,
     stateDir: stateDir(context, id),
-    logOps: logOps(context, record),
+    logOps: logOps(context, record, container.syslogHost),
     monitorFlags: monitorFlags(record, waitAttach),
     overlay: context.snapshots.container(id),
     cgroups: context.cgroups,

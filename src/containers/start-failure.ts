@@ -44,6 +44,10 @@ export function programFailure(
     const why = thrown.errno === 'ENOTDIR' ? 'not a directory' : thrown.message;
     return fail('InvalidParameter', `${name}: working directory "${directory}": ${why}`, ENGINE_EXIT, thrown);
   }
+  if (thrown instanceof PlanError && thrown.operation === 'logSyslog') {
+    const why = `failed to initialize logging driver: ${thrown.message}`;
+    return fail('System', `${name}: ${why}`, ENGINE_EXIT, thrown, 'is a syslog server listening there?');
+  }
   const error = toEngineError(thrown);
   if (error.code === RUNTIME_FAILED) return delegatedFailure(name, command, error);
   return fail(error.kind, `${name}: ${error.message}`, ENGINE_EXIT, error, idmapHint(thrown));

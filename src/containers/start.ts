@@ -14,6 +14,7 @@ import { watchHealth } from './health/monitor.ts';
 import { checkJoins } from './joins.ts';
 import { buildStart, networkMode } from './launch-plan.ts';
 import { mendLog } from './logging/mend.ts';
+import { resolveLogTarget } from './logging/settings.ts';
 import { publish } from './publish.ts';
 import { formatTimeNs, ZERO_TIME } from './record.ts';
 import { removeContainer } from './remove.ts';
@@ -63,6 +64,7 @@ async function launch(context: ContainersContext, container: Container): Promise
   const waitAttach = container.pendingAttachments.size > 0;
   writeEngineFiles(context, record);
   await mendLog(context, record);
+  container.syslogHost = await resolveLogTarget(container);
   createSources(record);
   const { plan, delegated } = buildStart(context, container, waitAttach);
   if (delegated !== null) writeBundle(stateDir(context, record.id), delegated);

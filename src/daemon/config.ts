@@ -64,8 +64,8 @@ Options:
       --add-runtime NAME=PATH  an OCI runtime (a program as runc is one) for run --runtime NAME; may be
                              given several times. Known without it: isle, and runc and crun in PATH
       --default-runtime NAME the runtime of containers that ask for none (default isle)
-      --log-driver NAME      what keeps the output of containers that do not say: json-file, local or none
-                             (default json-file)
+      --log-driver NAME      what keeps the output of containers that do not say: json-file, local, syslog
+                             or none (default json-file)
       --log-opt NAME=VALUE   an option of that driver, such as max-size=10m; may be given several times
   -l, --log-level LEVEL      debug, info, warn, error, fatal (default info)
   -D, --debug                the same as --log-level debug

@@ -47,6 +47,16 @@ describe('parseLogConfig', () => {
       { compress: 'maybe' },
       'failed to initialize logging driver: strconv.ParseBool: parsing "maybe": invalid syntax',
     ],
+    [
+      'json-file',
+      { mode: 'non-blocking', 'max-buffer-size': 'x' },
+      "error parsing option max-buffer-size: invalid size: 'x'",
+    ],
+    ['syslog', { foo: '1' }, "unknown log opt 'foo' for syslog log driver"],
+    ['syslog', { 'syslog-address': 'foo://x' }, 'syslog-address should be in form proto://address, got foo://x'],
+    ['syslog', { 'syslog-address': 'tcp://127.0.0.1:x' }, 'parse "tcp://127.0.0.1:x": invalid port ":x" after host'],
+    ['syslog', { 'syslog-facility': 'x' }, 'invalid syslog facility'],
+    ['syslog', { 'syslog-format': 'x' }, 'Invalid syslog format'],
     ['json-file', { mode: 'foo' }, 'logger: logging mode not supported: foo'],
     [
       'json-file',
@@ -74,6 +84,45 @@ describe('parseLogConfig', () => {
       assert.throws(() => parse(driver, options), { kind: 'InvalidParameter', message });
     });
   }
+
+  it('reads where a syslog server is, and how it is spoken to', () => {
+    const syslog = (options: Record<string, string>) => parse('syslog', options).syslog;
+    assert.deepEqual(syslog({ 'syslog-address': 'udp://[fe80::1]', 'syslog-facility': 'local7' }), {
+      address: 'udp://[fe80::1]',
+      transport: 'udp',
+      host: 'fe80::1',
+      port: 514,
+      path: '',
+      facility: 23,
+      format: '',
+    });
+    const { transport, host, port } = syslog({ 'syslog-address': 'tcp://logs.example:601' }) ?? assert.fail();
+    assert.deepEqual([transport, host, port], ['tcp', 'logs.example', 601]);
+    assert.equal(syslog({ 'syslog-address': 'unixgram:///dev/log' })?.path, '/dev/log');
+    assert.equal(syslog({ 'syslog-facility': '4' })?.facility, 4);
+    assert.equal(syslog({})?.facility, 3);
+    for (const address of ['tcp://', 'unix://relative', `unix:///${'x'.repeat(108)}`, 'udp://[nonsense]']) {
+      assert.throws(() => syslog({ 'syslog-address': address }), { kind: 'InvalidParameter' }, address);
+    }
+  });
+
+  it('refuses TLS by name, with a way out', () => {
+    for (const options of [{ 'syslog-address': 'tcp+tls://x' }, { 'syslog-tls-ca-cert': '/x' }]) {
+      assert.throws(() => parse('syslog', options), { kind: 'NotImplemented', hint: /stunnel/ });
+    }
+  });
+
+  it('keeps a copy of what goes to a syslog server, for `docker logs`', () => {
+    assert.equal(parse('syslog').file?.format, 'local');
+    assert.equal(parse('syslog', { 'cache-max-size': '1m' }).file?.maxBytes, 1_000_000);
+    assert.equal(parse('syslog', { 'cache-disabled': 'true' }).file, null);
+  });
+
+  it('reads how much may wait for a slow driver', () => {
+    assert.equal(parse('json-file', { mode: 'non-blocking' }).bufferBytes, 1 << 20);
+    assert.equal(parse('json-file', { mode: 'non-blocking', 'max-buffer-size': '4m' }).bufferBytes, 4 << 20);
+    assert.equal(parse('json-file', { mode: 'blocking' }).bufferBytes, null);
+  });
 
   it('refuses a pattern that is none', () => {
     assert.throws(() => parse('json-file', { 'env-regex': '[' }), /error parsing regexp/);

@@ -4,10 +4,11 @@
  */
 import { EngineError } from '../errors.ts';
 import type { HostConfig } from './container-config.ts';
+import { parseSyslog, type SyslogSettings } from './syslog.ts';
 
 export type LogConfig = NonNullable<HostConfig['LogConfig']>;
 
-export const LOG_DRIVERS = ['json-file', 'local'] as const;
+export const LOG_DRIVERS = ['json-file', 'local', 'syslog'] as const;
 export type LogDriver = (typeof LOG_DRIVERS)[number] | 'none';
 
 export interface LogRotation {
@@ -22,18 +23,34 @@ export interface LogSettings {
   driver: LogDriver;
   /** Of the file that `docker logs` reads; null: there is none. */
   file: ({ format: 'json' | 'local' } & LogRotation) | null;
+  syslog: SyslogSettings | null;
+  /** `mode=non-blocking`: bytes that wait for the driver before lines are dropped; null: the container waits. */
+  bufferBytes: number | null;
 }
 
 const ATTRIBUTE_OPTIONS = ['labels', 'labels-regex', 'env', 'env-regex', 'tag'];
+const SYSLOG_OPTIONS = [
+  'syslog-address',
+  'syslog-facility',
+  'syslog-format',
+  'syslog-tls-ca-cert',
+  'syslog-tls-cert',
+  'syslog-tls-key',
+  'syslog-tls-skip-verify',
+];
 const OPTIONS: Record<(typeof LOG_DRIVERS)[number], readonly string[]> = {
   'json-file': ['max-size', 'max-file', 'compress', ...ATTRIBUTE_OPTIONS],
   local: ['max-size', 'max-file', 'compress'],
+  syslog: [...SYSLOG_OPTIONS, ...ATTRIBUTE_OPTIONS],
 };
+/** Of the copy that `docker logs` reads where the driver cannot be read. */
+const CACHE_OPTIONS = ['cache-disabled', 'cache-max-size', 'cache-max-file', 'cache-compress'];
 const COMMON_OPTIONS = ['mode', 'max-buffer-size'];
 
 /** dockerd's for `local`; isle's for `json-file` as well, which dockerd lets fill the disk. */
 const DEFAULT_MAX_BYTES = 20_000_000;
 const DEFAULT_MAX_FILES = 5;
+const DEFAULT_BUFFER_BYTES = 1 << 20;
 
 const invalid = (message: string, hint?: string) => new EngineError('InvalidParameter', message, { hint });
 /** What dockerd says at the start. */
@@ -55,7 +72,7 @@ export function parseLogConfig({ Type, Config }: LogConfig): LogSettings {
   if (driver === 'none') {
     // `docker run` refuses them itself, in these words.
     if (Object.keys(options).length > 0) throw invalid('invalid logging opts for driver none');
-    return { driver, file: null };
+    return { driver, file: null, syslog: null, bufferBytes: null };
   }
   const known = LOG_DRIVERS.find((name) => name === driver);
   if (known === undefined) {
@@ -64,29 +81,30 @@ export function parseLogConfig({ Type, Config }: LogConfig): LogSettings {
       `isle has the log drivers ${LOG_DRIVERS.join(', ')} and none`,
     );
   }
-  checkMode(options);
+  const bufferBytes = parseMode(options);
   checkNames(known, options);
   checkAttributes(options);
-  return { driver: known, file: parseFile(known, options) };
+  const file = known === 'syslog' ? parseCache(options) : parseFile(known, options);
+  return { driver: known, file, syslog: known === 'syslog' ? parseSyslog(options) : null, bufferBytes };
 }
 
 function checkNames(driver: (typeof LOG_DRIVERS)[number], options: Options): void {
-  const known = new Set([...OPTIONS[driver], ...COMMON_OPTIONS]);
+  const known = new Set([...OPTIONS[driver], ...COMMON_OPTIONS, ...CACHE_OPTIONS]);
   const unknown = Object.keys(options).find((name) => !known.has(name));
   if (unknown === undefined) return;
   const whose = driver === 'local' ? 'log driver local' : `${driver} log driver`;
   throw invalid(`unknown log opt '${unknown}' for ${whose}`, `its options are ${OPTIONS[driver].join(', ')}`);
 }
 
-function checkMode({ mode = '', 'max-buffer-size': size }: Options): void {
+function parseMode({ mode = '', 'max-buffer-size': size }: Options): number | null {
   if (!['', 'blocking', 'non-blocking'].includes(mode)) throw invalid(`logger: logging mode not supported: ${mode}`);
-  if (size !== undefined && mode !== 'non-blocking') {
+  if (size === undefined) return mode === 'non-blocking' ? DEFAULT_BUFFER_BYTES : null;
+  if (mode !== 'non-blocking') {
     throw invalid("logger: max-buffer-size option is only supported with 'mode=non-blocking'");
   }
-  if (mode !== 'non-blocking') return;
-  throw new EngineError('NotImplemented', 'log option mode=non-blocking is not supported by isle yet', {
-    hint: 'leave it out: the container then waits until a line is written',
-  });
+  const bytes = parseSize(size, 1024);
+  if (bytes === null) throw invalid(`error parsing option max-buffer-size: invalid size: '${size}'`);
+  return bytes;
 }
 
 function checkAttributes(options: Options): void {
@@ -108,7 +126,7 @@ export function parsePattern(text: string): RegExp {
 
 function parseFile(driver: 'json-file' | 'local', options: Options): LogSettings['file'] {
   return driver === 'local'
-    ? { format: 'local', ...parseLocal(options) }
+    ? { format: 'local', ...parseLocal(options, '') }
     : { format: 'json', ...parseJsonFile(options) };
 }
 
@@ -130,8 +148,9 @@ function parseJsonFile(options: Options): LogRotation {
   return { maxBytes, maxFiles, compress: isCompressed };
 }
 
-function parseLocal(options: Options): LogRotation {
-  const { 'max-size': size, 'max-file': files, compress } = options;
+/** `prefix`: of the options' names, which are those of `local` for the cache as well. */
+function parseLocal(options: Options, prefix: string): LogRotation {
+  const { [`${prefix}max-size`]: size, [`${prefix}max-file`]: files, [`${prefix}compress`]: compress } = options;
   const maxBytes = size === undefined ? DEFAULT_MAX_BYTES : parseSize(size, 1000);
   if (maxBytes === null) throw uninitialized(`invalid value for max-size: ${size}: invalid size: '${size}'`);
   if (maxBytes === 0) throw uninitialized('max size should be a positive number');
@@ -150,6 +169,12 @@ function parseLocal(options: Options): LogRotation {
     throw uninitialized('compression cannot be enabled when max file count is 1');
   }
   return { maxBytes, maxFiles, compress: isCompressed };
+}
+
+function parseCache(options: Options): LogSettings['file'] {
+  const disabled = parseBoolean(options['cache-disabled'] ?? 'false');
+  if (disabled === null) throw uninitialized(`invalid value for cache-disabled: ${options['cache-disabled']}`);
+  return disabled ? null : { format: 'local', ...parseLocal(options, 'cache-') };
 }
 
 const UNITS = 'kmgtp';

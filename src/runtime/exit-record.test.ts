@@ -17,6 +17,7 @@ describe('the exit record', () => {
       finishedAtNs: 1_795_528_698_510_458_455n,
       cleanupErrors: [],
       logError: '',
+      logLost: 0,
     });
   });
 

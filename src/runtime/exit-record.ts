@@ -18,6 +18,8 @@ export interface ExitRecord {
   readonly cleanupErrors: string[];
   /** Name of the errno that lost a part of the log, '' when the log is whole. */
   readonly logError: string;
+  /** Lines that the log driver did not get, because it was too slow or out of reach. */
+  readonly logLost: number;
 }
 
 function parseCleanupErrors(text: string): string[] {
@@ -52,6 +54,7 @@ export function parseExitRecord(text: string): ExitRecord {
     finishedAtNs: BigInt(finishedAtNs),
     cleanupErrors: parseCleanupErrors(values.get('cleanupErrors') ?? ''),
     logError: logError === undefined ? '' : errnoName(Number(logError)),
+    logLost: Number(values.get('logLost') ?? 0),
   };
 }
 

@@ -158,7 +158,7 @@ describe('a log that is rotated', () => {
     await daemon.restart({ args: ['--log-driver', 'local', '--log-opt', 'max-size=1m'] });
     assert.equal(
       await daemon.ok(['info', '-f', '{{.LoggingDriver}} {{json .Plugins.Log}}']),
-      'local ["json-file","local"]',
+      'local ["json-file","local","syslog"]',
     );
     await daemon.ok(['run', '--name', 'default', '--log-opt', 'max-file=7', busybox, 'echo', 'hi']);
     const shown = await daemon.ok(['inspect', '-f', '{{.LogPath}} {{json .HostConfig.LogConfig}}', 'default']);

@@ -26,6 +26,11 @@ function tagFields(record: ContainerRecord): Record<string, string> {
   };
 }
 
+/** What a syslog server is told for the program's name: the container's id, unless another is asked for. */
+export function logTag(record: ContainerRecord): string {
+  return expandTag(record, record.hostConfig.LogConfig?.Config?.['tag'] || '{{.ID}}');
+}
+
 /** Throws InvalidParameter for a field that there is not. */
 export function expandTag(record: ContainerRecord, template: string): string {
   const fields = tagFields(record);

@@ -1,13 +1,20 @@
 /** From a container's log driver and options to its files, and to what its monitor is told. */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { hostname } from 'node:os';
 import { type LogSettings, parseLogConfig } from '../../oci/logging.ts';
+import type { SyslogSettings } from '../../oci/syslog.ts';
 import { op } from '../../runtime/plan/op.ts';
-import { LOG_FORMATS, type PlanOp } from '../../runtime/plan/table.ts';
+import { LOG_FORMATS, type PlanOp, SYSLOG_FORMATS } from '../../runtime/plan/table.ts';
+import type { Container } from '../container.ts';
 import { type ContainersContext, containerDir } from '../context.ts';
 import type { ContainerRecord } from '../record.ts';
-import { logAttributes } from './attributes.ts';
+import { logAttributes, logTag } from './attributes.ts';
 import type { LogFiles } from './files.ts';
+import { checkSyslogSocket, resolveSyslogHost, socketAddress } from './syslog-target.ts';
+
+/** What may wait for a syslog server before the container has to. */
+const WAITING_BYTES = 1 << 20;
 
 function settingsOf({ hostConfig }: Pick<ContainerRecord, 'hostConfig'>): LogSettings {
   return parseLogConfig(hostConfig.LogConfig ?? {});
@@ -16,6 +23,7 @@ function settingsOf({ hostConfig }: Pick<ContainerRecord, 'hostConfig'>): LogSet
 /** As Docker names them. */
 function pathOf(context: ContainersContext, id: string, driver: LogSettings['driver']): string {
   const directory = containerDir(context, id);
+  if (driver === 'syslog') return join(directory, 'container-cached.log');
   return driver === 'local' ? join(directory, 'local-logs', 'container.log') : join(directory, `${id}-json.log`);
 }
 
@@ -48,14 +56,50 @@ export function compressesLogs(record: ContainerRecord): boolean {
   return settingsOf(record).file?.compress === true;
 }
 
-/** What stands behind the operation `monitor`. */
-export function logOps(context: ContainersContext, record: ContainerRecord): PlanOp[] {
+/** Throws for a server that is not there. To be called before the start; see `logOps`. */
+export async function resolveLogTarget({ record }: Container): Promise<string | null> {
+  const { syslog } = settingsOf(record);
+  return syslog === null ? null : await resolveSyslogHost(syslog);
+}
+
+/** What a create can know of where its log is to go. Throws InvalidParameter. */
+export function checkLogTarget(record: ContainerRecord): void {
+  const { syslog } = settingsOf(record);
+  if (syslog !== null) checkSyslogSocket(syslog);
+  logTag(record);
+}
+
+/** What stands behind the operation `monitor`. `syslogHost`: the server's address, if it had to be looked up. */
+export function logOps(context: ContainersContext, record: ContainerRecord, syslogHost: string | null): PlanOp[] {
+  const { syslog, bufferBytes } = settingsOf(record);
+  const maxBytes = BigInt(bufferBytes ?? WAITING_BYTES);
+  const drops = bufferBytes === null ? 0 : 1;
+  return [
+    ...fileOps(context, record),
+    ...(syslog === null ? [] : [syslogOp(record, syslog, syslogHost)]),
+    ...(syslog === null && bufferBytes === null ? [] : [op('setup', 'log', 'logQueue', { maxBytes, drops })]),
+  ];
+}
+
+function syslogOp(record: ContainerRecord, syslog: SyslogSettings, host: string | null): PlanOp {
+  return op('setup', 'log', 'logSyslog', {
+    name: syslog.address || "the host's syslog",
+    address: socketAddress(syslog, host),
+    stream: syslog.transport === 'tcp' || syslog.transport === 'unix' ? 1 : 0,
+    facility: syslog.facility,
+    format: SYSLOG_FORMATS[syslog.format || 'unix'],
+    tag: logTag(record),
+    hostname: hostname(),
+  });
+}
+
+function fileOps(context: ContainersContext, record: ContainerRecord): PlanOp[] {
   const files = logFilesOf(context, record);
-  const { file } = settingsOf(record);
+  const { driver, file } = settingsOf(record);
   if (files === null || file === null) return [];
   const attrs = file.format === 'json' ? logAttributes(record) : null;
   return [
-    ...(file.format === 'local' ? [op('setup', 'log', 'mkdir', { path: dirname(files.path), mode: 0o700 })] : []),
+    ...(driver === 'local' ? [op('setup', 'log', 'mkdir', { path: dirname(files.path), mode: 0o700 })] : []),
     op('setup', 'log', 'logFile', {
       path: files.path,
       format: LOG_FORMATS[file.format],

@@ -66,6 +66,9 @@ function rlimit({ resource, soft, hard }: OpArgs<'rlimit'>): string {
 
 const WORDS: { [N in OpName]: (args: OpArgs<N>) => string } = {
   monitor: ({ id }) => `watch over container ${id.slice(0, 12)}`,
+  logSyslog: ({ name }) => `log to ${name}`,
+  logQueue: ({ maxBytes, drops }) =>
+    `keep up to ${maxBytes} bytes of the log waiting, then ${drops === 1 ? 'drop lines' : 'let the container wait'}`,
   logFile: ({ path, maxBytes, maxFiles }) =>
     `log to ${path}${maxBytes === 0n ? '' : `, ${count(maxFiles, 'file')} of ${maxBytes} bytes`}`,
   mkdir: ({ path }) => `make the directory ${path}`,

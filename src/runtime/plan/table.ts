@@ -252,6 +252,21 @@ export const OPS = {
    * every line, or nothing.
    */
   logFile: { path: 'str', format: 'u32', maxBytes: 'u64', maxFiles: 'u32', attrs: 'bytes' },
+  /**
+   * Section setup, with `logQueue`: and to this syslog server, which has to be there. name: for people. address: a struct
+   * sockaddr. stream 1: of stream sockets. format: SYSLOG_FORMATS.
+   */
+  logSyslog: {
+    name: 'str',
+    address: 'bytes',
+    stream: 'u32',
+    facility: 'u32',
+    format: 'u32',
+    tag: 'str',
+    hostname: 'str',
+  },
+  /** Section setup: a thread writes the log. drops 1: what does not fit into maxBytes meanwhile is dropped, and counted; 0: the container waits. */
+  logQueue: { maxBytes: 'u64', drops: 'u32' },
 } as const satisfies Record<string, Record<string, FieldType>>;
 
 export type OpName = keyof typeof OPS;
@@ -274,6 +289,9 @@ export const MONITOR_FLAGS = {
 
 /** Docker's, of the driver of the same name. */
 export const LOG_FORMATS = { json: 1, local: 2 } as const;
+
+/** As the option `syslog-format`; unix is what stands where there is none. */
+export const SYSLOG_FORMATS = { unix: 0, rfc3164: 1, rfc5424: 2, rfc5424micro: 3 } as const;
 
 type FieldValue = {
   u32: number;
