@@ -139,19 +139,20 @@ it('says so when the first process dies without a word', async () => {
 it('records cleanup operations that fail, and does the others', async () => {
   await using box = await IsletBox.open();
   const directory = join(box.directory, 'made');
-  const { exit, stdout } = await box
-    .run({
-      argv: ['echo', 'fine'],
-      cleanup: [
-        op('cleanup', 'cgroups', 'rmdir', { path: '/proc/self' }),
-        op('cleanup', 'cgroups', 'mkdir', { path: directory, mode: 0o700 }),
-      ],
-    })
-    .catch((thrown: unknown) => assert.fail(String(thrown)));
-  assert.equal(stdout, 'fine\n');
+  const container = await box.start({
+    // Who subscribes after the end is told of the cleanup at once.
+    argv: ['sh', '-c', 'while [ ! -e /tmp/go ]; do sleep 0.02; done; echo fine'],
+    cleanup: [
+      op('cleanup', 'cgroups', 'rmdir', { path: '/proc/self' }),
+      op('cleanup', 'cgroups', 'mkdir', { path: directory, mode: 0o700 }),
+    ],
+  });
+  writeFileSync(join(box.root, 'tmp/go'), '');
+  const exit = await container.end();
+  assert.match(readFileSync(container.logPath, 'utf8'), /fine/);
   assert.deepEqual(exit.cleanupErrors, [], 'the record is sent before the cleanup');
   assert(existsSync(directory));
-  const record = readExitRecord(join(box.directory, 'c1'));
+  const record = readExitRecord(container.stateDir);
   assert.equal(record?.cleanupErrors.length, 1);
   assert.match(record?.cleanupErrors[0] ?? '', /^\d+:(ENOTDIR|EPERM)$/);
 });
