@@ -54,11 +54,11 @@ for (const runtime of RUNTIMES) {
     });
 
     it('that fail, or take too long, make the create fail, and nothing is left', async () => {
-      for (const failing of [hook('echo told why >&2; exit 3'), hook('exec sleep 30', { timeout: 1 })]) {
+      for (const failing of [hook('echo told why >&2; exit 3'), hook('exec sleep 1000', { timeout: 1 })]) {
         const { id, path } = box.bundle((config) => (config['hooks'] = { createRuntime: [failing] }));
         const began = Date.now();
         assert.notEqual((await box.tryCreate(id, path)).code, 0);
-        assert.ok(Date.now() - began < 15_000);
+        assert.ok(Date.now() - began < 100_000);
         assert.notEqual((await box.call(['state', id])).code, 0);
       }
     });

@@ -75,13 +75,12 @@ for (const runtime of RUNTIMES) {
     });
 
     it('sends signals by name and by number, and none to a container that has stopped', async () => {
-      const trap = `trap 'echo usr1 > ${box.out}/got' USR1; trap 'exit 0' TERM; while true; do sleep 0.1; done`;
+      const trap = `trap 'echo usr1 > ${box.out}/got' USR1; trap 'exit 0' TERM`;
       const id = await box.started((config) => {
-        config.process['args'] = ['sh', '-c', `echo up > ${box.out}/up; ${trap}`];
+        config.process['args'] = ['sh', '-c', `${trap}; echo up > ${box.out}/up; while true; do sleep 0.1; done`];
         box.withOut(config);
       });
       await eventually('the traps are set', () => (existsSync(join(box.out, 'up')) ? true : null));
-      await new Promise((resolve) => setTimeout(resolve, 100));
       await box.ok('kill', id, 'SIGUSR1');
       await eventually('USR1 has arrived', () => (existsSync(join(box.out, 'got')) ? true : null));
       await box.ok('kill', id, '15');

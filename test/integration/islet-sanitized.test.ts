@@ -273,7 +273,7 @@ it('makes user namespaces and holds trees for them', async () => {
 it('starts, signals and reaps as an init', () => {
   const init = (script: string) =>
     spawnSync(ISLET_ASAN, ['--', 'sh', '-c', script], { argv0: '/sbin/docker-init', encoding: 'utf8' });
-  const ended = init('(sleep 0.05 &); kill -USR2 $PPID; sleep 0.2; echo alive; exit 7');
+  const ended = init('(sleep 0.05 &); kill -USR2 $PPID; sleep 60; echo alive; exit 7');
   assert.deepEqual(
     [ended.status, ended.stdout, ended.stderr],
     [128 + 12, '', ''],

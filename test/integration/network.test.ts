@@ -57,7 +57,7 @@ describe('network', () => {
       busybox,
       'sh',
       '-c',
-      `for i in 1 2 3 4 5 6 7 8 9; do wget -qO- http://${address}:8080/ && break; sleep 0.2; done`,
+      `for i in $(seq 200); do wget -qO- http://${address}:8080/ && break; sleep 0.2; done`,
     ];
     assert.equal(await daemon.ok(fetch), 'from-the-server');
     const ping = await daemon.ok(['run', '--rm', busybox, 'ping', '-c', '1', '-W', '5', address]);

@@ -246,7 +246,8 @@ for (const runtime of RUNTIMES) {
     });
 
     it('has an init process when asked, which reaps and ends with the program', async () => {
-      const script = 'head -c 17 /proc/1/cmdline; (sleep 0.1 &) ; sleep 0.5; ps -o stat | grep -c Z; exit 7';
+      const script =
+        'head -c 17 /proc/1/cmdline; (sleep 0.1 &) ; sleep 0.5; n=0; while ps -o stat | grep -q Z && [ $n -lt 200 ]; do n=$((n+1)); sleep 0.1; done; ps -o stat | grep -c Z; exit 7';
       const { code, stdout } = await docker(['--init', '-u', '1000'], ['sh', '-c', script]);
       assert.deepEqual([code, stdout], [7, '/sbin/docker-init0\n']);
     });

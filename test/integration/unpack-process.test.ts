@@ -47,7 +47,7 @@ function garble(sample: Buffer, random: () => number): Buffer {
 
 /** The process has locked itself in when it reads: it is asked for only after that. */
 async function lockedIn(child: ChildProcess): Promise<void> {
-  for (let tries = 0; tries < 500; tries++) {
+  for (let tries = 0; tries < 6000; tries++) {
     if (/^NoNewPrivs:\s1$/m.test(readFileSync(`/proc/${child.pid}/status`, 'latin1'))) return;
     await sleep(10);
   }

