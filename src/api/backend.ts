@@ -169,6 +169,14 @@ export interface SystemBackend {
   events(options: { since: bigint; until: bigint; filters: Filters }, signal: AbortSignal): AsyncIterable<EventMessage>;
 }
 
+/** Questions to registries themselves. */
+export interface RegistriesBackend {
+  /** Rejects with Unauthorized when the registry does not take the credentials. */
+  login(auth: RegistryAuth, signal: AbortSignal): Promise<{ Status: string; IdentityToken: string }>;
+  /** What a registry has under a name, without pulling it. */
+  inspect(name: string, auth: RegistryAuth | undefined, signal: AbortSignal): Promise<JsonObject>;
+}
+
 export interface NetworksBackend {
   list(filters: Filters): Promise<JsonObject[]>;
   inspect(name: string): Promise<JsonObject>;
@@ -181,4 +189,5 @@ export interface Backend {
   readonly archives: ArchivesBackend;
   readonly images: ImagesBackend;
   readonly networks: NetworksBackend;
+  readonly registries: RegistriesBackend;
 }

@@ -1,11 +1,18 @@
 /** `X-Registry-Auth`: base64 (URL-safe by the book, plain by habit) of a JSON object with a registry's credentials. */
 import { EngineError } from '../errors.ts';
 import type { RegistryAuth } from './backend.ts';
+import type { Call } from './call.ts';
 
 const FIELDS = ['username', 'password', 'identitytoken', 'registrytoken', 'serveraddress'] as const;
 
+/** The credentials that a request brings along. */
+export function requestAuth({ request }: Call): RegistryAuth | undefined {
+  const value = request.headers['x-registry-auth'];
+  return parseRegistryAuth(Array.isArray(value) ? value[0] : value);
+}
+
 /** undefined when the header is absent or holds no credentials (`e30=` is `{}`). Throws InvalidParameter; the header's text is never repeated. */
-export function parseRegistryAuth(header: string | undefined): RegistryAuth | undefined {
+function parseRegistryAuth(header: string | undefined): RegistryAuth | undefined {
   if (header === undefined || header === '') return undefined;
   const parsed = decode(header);
   if (parsed === null) return undefined;

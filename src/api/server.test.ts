@@ -175,7 +175,6 @@ describe('errors', () => {
       ['POST', '/build', /build an image/],
       ['GET', '/volumes', /list volumes/],
       ['POST', '/session', /BuildKit/],
-      ['POST', '/auth', /check registry credentials/],
     ] as const) {
       const { status, text } = await api.ask(method, path);
       assert.equal(status, 501, path);

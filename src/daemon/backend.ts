@@ -5,6 +5,7 @@ import { ExecService } from '../containers/exec/service.ts';
 import type { Runtimes } from '../containers/runtimes/known.ts';
 import type { ContainerService } from '../containers/service.ts';
 import { EngineError } from '../errors.ts';
+import { Registries } from '../images/registries.ts';
 import type { ImageService } from '../images/service.ts';
 import type { BridgeNetwork } from '../networks/drivers/bridge.ts';
 import type { CgroupBackend } from '../runtime/cgroups/index.ts';
@@ -34,6 +35,7 @@ export function createBackend(parts: BackendParts): Backend {
     images,
     system: systemBackend(parts),
     networks: networksBackend(parts),
+    registries: new Registries(),
   };
 }
 

@@ -28,7 +28,7 @@ export class Authorizer {
   readonly #scope: string;
   #header: string | undefined;
 
-  /** `scope` such as `repository:library/busybox:pull`, used when a challenge names none. */
+  /** `scope` such as `repository:library/busybox:pull`, used when a challenge names none; '' for a log-in. */
   constructor(transport: Transport, credentials: RegistryCredentials, scope: string) {
     this.#transport = transport;
     this.#credentials = credentials;
@@ -99,7 +99,7 @@ export class Authorizer {
   #getToken(realm: URL, service: string, scope: string, signal: AbortSignal): Promise<HttpAnswer> {
     const url = new URL(realm);
     if (service !== '') url.searchParams.set('service', service);
-    url.searchParams.append('scope', scope);
+    if (scope !== '') url.searchParams.append('scope', scope);
     const basic = this.#basic();
     if (basic !== undefined) url.searchParams.set('account', this.#credentials.username ?? '');
     return this.#transport.send({ method: 'GET', url, headers: { authorization: basic }, signal });

@@ -1,4 +1,5 @@
 /** The pull side of the OCI distribution-spec, for one repository. */
+import { STATUS_CODES } from 'node:http';
 import type { Readable } from 'node:stream';
 import { Authorizer } from './auth.ts';
 import type { RegistryCredentials } from './auth.ts';
@@ -14,7 +15,7 @@ const MAX_TAG_PAGES = 100;
 export interface RegistryOptions {
   /** as in a reference: `docker.io`, `127.0.0.1:5000` */
   domain: string;
-  /** as in a reference: `library/busybox` */
+  /** as in a reference: `library/busybox`; '' for a log-in */
   path: string;
   credentials?: RegistryCredentials | undefined;
 }
@@ -34,7 +35,11 @@ export class RegistryClient {
 
   constructor(options: RegistryOptions) {
     this.#options = options;
-    this.#authorizer = new Authorizer(this.#transport, options.credentials ?? {}, `repository:${options.path}:pull`);
+    this.#authorizer = new Authorizer(
+      this.#transport,
+      options.credentials ?? {},
+      options.path && `repository:${options.path}:pull`,
+    );
   }
 
   /** A manifest or index by tag or digest; the bytes are not checked against a digest here. */
@@ -73,6 +78,16 @@ export class RegistryClient {
     };
   }
 
+  /** Do the credentials open the registry? Rejects with Unauthorized, in dockerd's words, when they do not. */
+  async login(signal: AbortSignal): Promise<void> {
+    const base = await this.#pingFirst(signal);
+    const answer = await this.#authorized(base, {}, signal);
+    answer.body.on('error', () => undefined).destroy();
+    if (answer.status === 200) return;
+    const status = `${answer.status} ${STATUS_CODES[answer.status] ?? ''}`.trim();
+    throw new RegistryError('System', `login attempt to ${base.href} failed with status: ${status}`);
+  }
+
   /** All tags of the repository. */
   async tags(signal: AbortSignal): Promise<string[]> {
     const tags: string[] = [];
@@ -97,9 +112,13 @@ export class RegistryClient {
   }
 
   async #get(path: string, headers: Record<string, string | undefined>, signal: AbortSignal): Promise<HttpAnswer> {
-    this.#base ??= this.#ping(signal);
-    const url = new URL(`${this.#options.path}/${path}`, (await this.#base).href);
+    const url = new URL(`${this.#options.path}/${path}`, (await this.#pingFirst(signal)).href);
     return this.#authorized(url, headers, signal);
+  }
+
+  #pingFirst(signal: AbortSignal): Promise<URL> {
+    this.#base ??= this.#ping(signal);
+    return this.#base;
   }
 
   /** Asks; answers one 401; a second 401 is final, so that a registry cannot keep the engine asking. */

@@ -1,7 +1,7 @@
 import { EngineError } from '../../errors.ts';
 import { imageFor } from '../by-version.ts';
 import type { Call } from '../call.ts';
-import { parseRegistryAuth } from '../registry-auth.ts';
+import { requestAuth } from '../registry-auth.ts';
 import type { Route } from '../router.ts';
 import { ProgressStream } from '../stream.ts';
 
@@ -38,7 +38,7 @@ async function createImage(call: Call): Promise<void> {
     }
     throw new EngineError('InvalidParameter', 'invalid reference format: `fromImage` is empty');
   }
-  const auth = parseRegistryAuth(header(call, 'x-registry-auth'));
+  const auth = requestAuth(call);
   const progress = new ProgressStream(call);
   const request = { fromImage, tag: query.text('tag'), platform: query.optionalText('platform'), auth };
   try {
@@ -47,11 +47,6 @@ async function createImage(call: Call): Promise<void> {
   } catch (thrown) {
     progress.fail(thrown);
   }
-}
-
-function header(call: Call, name: string): string | undefined {
-  const value = call.request.headers[name];
-  return Array.isArray(value) ? value[0] : value;
 }
 
 async function listImages(call: Call): Promise<void> {

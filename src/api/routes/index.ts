@@ -8,6 +8,7 @@ import { EXEC_ROUTES } from './exec.ts';
 import { EXPLAIN_ROUTES } from './explain.ts';
 import { IMAGE_ROUTES } from './images.ts';
 import { NETWORK_ROUTES } from './networks.ts';
+import { REGISTRY_ROUTES } from './registries.ts';
 import { SWARM_ROUTES } from './swarm.ts';
 import { SYSTEM_ROUTES } from './system.ts';
 import { UNIMPLEMENTED_ROUTES } from './unimplemented.ts';
@@ -22,6 +23,7 @@ export const ROUTES: readonly Route[] = [
   ...ARCHIVE_ROUTES,
   ...IMAGE_ROUTES,
   ...NETWORK_ROUTES,
+  ...REGISTRY_ROUTES,
   ...EXPLAIN_ROUTES,
   ...AUDIT_ROUTES,
   ...SWARM_ROUTES,

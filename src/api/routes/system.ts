@@ -52,7 +52,6 @@ export const SYSTEM_ROUTES: readonly Route[] = [
   },
   { method: 'GET', pattern: '/system/df', handle: sendDiskUsage },
   { method: 'GET', pattern: '/events', handle: sendEvents },
-  { method: 'POST', pattern: '/auth', handle: refuseLogin },
 ];
 
 async function sendDiskUsage(call: Call): Promise<void> {
@@ -95,11 +94,4 @@ export function legacyEvent(event: EventMessage): object {
   if (type === 'image') return { status: action, id: actor.ID, ...event, time };
   if (type !== 'container') return { ...event, time };
   return { status: action, id: actor.ID, from: actor.Attributes['image'], ...event, time };
-}
-
-/** Answering "Login Succeeded" without having asked the registry would be a lie. */
-function refuseLogin(): never {
-  throw new EngineError('NotImplemented', 'isle cannot check registry credentials yet (POST /auth)', {
-    hint: 'credentials in the client’s configuration are used for pulls all the same',
-  });
 }

@@ -20,7 +20,6 @@ const OPERATIONS: Record<string, string> = {
   'GET /images/search': 'search a registry',
   'POST /images/load': 'load images',
   'POST /images/prune': 'prune images',
-  'GET /distribution/{name}/json': 'inspect an image in its registry',
   'GET /volumes': 'list volumes',
   'POST /volumes/create': 'make a volume',
   'PUT /volumes/{name}': 'update a volume',
