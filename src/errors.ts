@@ -59,3 +59,9 @@ export function toEngineError(thrown: unknown, kind: ErrorKind = 'System'): Engi
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   return new EngineError(kind, message, { cause: thrown });
 }
+
+/** The same error behind the words of what failed by it: `what: message`. */
+export function failureOf(what: string, thrown: unknown): EngineError {
+  const { kind, message, code, hint } = toEngineError(thrown);
+  return new EngineError(kind, `${what}: ${message}`, { code, hint, cause: thrown });
+}

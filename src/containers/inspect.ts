@@ -1,5 +1,6 @@
 /** A container in the Engine API's words: `GET /containers/{id}/json`. */
-import { readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { JsonObject } from '../api/backend.ts';
 import type { IdMapping } from '../oci/runtime-spec.ts';
 import { mergeLogConfig } from '../oci/logging.ts';
@@ -17,7 +18,7 @@ import type { ContainerRecord, EndpointRecord } from './record.ts';
 export function inspectContainer(context: ContainersContext, container: Container): JsonObject {
   const { record } = container;
   const directory = engineFilesDir(context, record);
-  const started = readdirSync(directory).includes('hosts');
+  const started = existsSync(join(directory, 'hosts'));
   const file = (name: string) => (started ? `${directory}/${name}` : '');
   return {
     Id: record.id,

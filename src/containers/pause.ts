@@ -65,7 +65,6 @@ export async function pauseContainer(context: ContainersContext, container: Cont
 
 export async function unpauseContainer(context: ContainersContext, container: Container): Promise<void> {
   const { record } = container;
-  if (!container.running) throw notRunning(record);
   if (!container.paused) throw new EngineError('Conflict', `Container ${record.id} is not paused`);
   await thaw(context, container);
 }

@@ -8,7 +8,18 @@ import type { Container } from './container.ts';
 import { type ContainersContext, containerDir, stateDir } from './context.ts';
 import { explainFullDisk } from './disk-full.ts';
 import { publish } from './publish.ts';
+import type { ContainerRecord } from './record.ts';
 import { killNow } from './stop.ts';
+
+export function removalInProgress({ name }: ContainerRecord): EngineError {
+  return new EngineError('Conflict', `removal of container ${name} is already in progress`);
+}
+
+/** One that is being removed, or could not be removed wholly, does not start any more. */
+export function refuseRemoving({ record, removing }: Container): void {
+  if (!removing && record.state.status !== 'dead') return;
+  throw new EngineError('Conflict', `container ${record.name} is marked for removal and cannot be started`);
+}
 
 export async function removeRequested(context: ContainersContext, container: Container, force: boolean): Promise<void> {
   const { record } = container;
@@ -37,7 +48,7 @@ export async function removeRequested(context: ContainersContext, container: Con
   // With auto-remove the exit has done it already.
   if (!context.containers.has(record.id)) return;
   if (container.removing) {
-    throw new EngineError('Conflict', `removal of container ${record.name} is already in progress`);
+    throw removalInProgress(record);
   }
   await removeContainer(context, container);
 }
@@ -52,11 +63,12 @@ export async function removeContainer(context: ContainersContext, container: Con
     context.store.delete(record.id);
     // Its state directory is there still after an auto-remove, and when the exit could not be written to a full disk.
     const directories = [containerDir(context, record.id), stateDir(context, record.id)];
-    const snapshot = context.snapshots.forgetContainer(record.id);
+    const snapshot = context.snapshots.containerDirectory(record.id);
     if (snapshot !== null) directories.push(snapshot);
     // The row of one with auto-remove may come back with the power: its removal is then finished.
     const flushFirst = record.hostConfig.AutoRemove === true ? undefined : context.store.unflushed();
     await context.launcher.run(removeTreesPlan(directories, flushFirst));
+    context.snapshots.forgetContainer(record.id);
   } catch (cause) {
     const thrown = explainFullDisk(cause, context.dataDir);
     record.state.status = 'dead';

@@ -10,7 +10,7 @@ import type {
 } from '../api/backend.ts';
 import type { AuditReport } from '../api/types/audit.ts';
 import type { Explanation } from '../api/types/explain.ts';
-import { EngineError } from '../errors.ts';
+import { EngineError, failureOf } from '../errors.ts';
 import type { CreateRequest, HostConfig } from '../oci/container-config.ts';
 import { LiveAttachment } from './attachment.ts';
 import { auditReport } from './audit.ts';
@@ -24,7 +24,8 @@ import { listContainers, type ListOptions } from './list.ts';
 import { logStream } from './logging/stream.ts';
 import { isRestarting, pauseContainer, unpauseContainer } from './pause.ts';
 import { publish } from './publish.ts';
-import { removeRequested } from './remove.ts';
+import { parseSignal } from './signals.ts';
+import { refuseRemoving, removalInProgress, removeRequested } from './remove.ts';
 import { restoreContainers } from './restore.ts';
 import { sizesJson, writtenBytes } from './size.ts';
 import { startContainer } from './start.ts';
@@ -82,6 +83,7 @@ export class ContainerService implements ContainersBackend {
 
   async start(name: string): Promise<void> {
     const container = this.#find(name);
+    refuseRemoving(container);
     await container.exclusive(() => this.#startByUser(container));
   }
 
@@ -104,6 +106,7 @@ export class ContainerService implements ContainersBackend {
 
   async restart(name: string, options: StopOptions): Promise<void> {
     const container = this.#find(name);
+    refuseRemoving(container);
     await container.exclusive(async () => {
       if (container.alive) await stopContainer(this.context, container, options);
       await this.#startByUser(container);
@@ -113,13 +116,19 @@ export class ContainerService implements ContainersBackend {
 
   /** Not in turn: a kill has to reach a container whose stop is still waiting. */
   async kill(name: string, signal: string | undefined): Promise<void> {
-    await killContainer(this.context, this.#find(name), signal);
+    try {
+      const signo = parseSignal(signal || 'SIGKILL');
+      await killContainer(this.context, this.#find(name), signo);
+    } catch (thrown) {
+      throw failureOf(`cannot kill container: ${name}`, thrown);
+    }
   }
 
   async remove(name: string, options: { force: boolean; link: boolean }): Promise<void> {
     const container = this.#find(name);
     if (options.link)
       throw new EngineError('NotImplemented', 'removing a link is not supported: isle has no legacy links');
+    if (container.removing) throw removalInProgress(container.record);
     // Not in turn: the kill also ends a stop that waits, and holds the turn.
     if (options.force) {
       container.endIsWanted = true;
@@ -137,7 +146,12 @@ export class ContainerService implements ContainersBackend {
       if (newName.replace(/^\//, '') === oldName) {
         throw new EngineError('InvalidParameter', 'Renaming a container with the same name as its current name');
       }
-      record.name = checkName(this.context, newName);
+      try {
+        // As dockerd: the name of a rename has its slash in messages.
+        record.name = checkName(this.context, `/${newName.replace(/^\//, '')}`);
+      } catch (thrown) {
+        throw failureOf('Error when allocating new name', thrown);
+      }
       try {
         this.context.store.update(record);
       } catch (thrown) {
@@ -161,7 +175,7 @@ export class ContainerService implements ContainersBackend {
     const { config } = container.record;
     if (container.restarting) throw isRestarting(container.record);
     if (container.paused) {
-      const what = `container ${container.record.id} is paused`;
+      const what = `container ${name} is paused`;
       throw new EngineError('Conflict', `${what}, unpause the container before attach`);
     }
     const streams = {

@@ -17,7 +17,7 @@ import { mendLog } from './logging/mend.ts';
 import { resolveLogTarget } from './logging/settings.ts';
 import { publish } from './publish.ts';
 import { formatTimeNs, ZERO_TIME } from './record.ts';
-import { removeContainer } from './remove.ts';
+import { refuseRemoving, removeContainer } from './remove.ts';
 import { startDelegated, writeBundle } from './runtimes/delegation.ts';
 import { checkSelinuxIsThere } from './selinux.ts';
 import { startFailure } from './start-failure.ts';
@@ -34,9 +34,7 @@ export async function startContainer(context: ContainersContext, container: Cont
   if (container.running) throw new EngineError('NotModified', `container ${record.name} is already started`);
   // The last monitor's cleanup comes first; it may remove the container.
   await container.monitorGone;
-  if (container.removing || record.state.status === 'dead') {
-    throw new EngineError('Conflict', `container ${record.name} is marked for removal and cannot be started`);
-  }
+  refuseRemoving(container);
   container.restartTimer.disarm();
   container.endIsWanted = false;
   container.lastSignal = null;

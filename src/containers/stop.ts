@@ -2,7 +2,7 @@
 import { EngineError } from '../errors.ts';
 import type { Container } from './container.ts';
 import type { ContainersContext } from './context.ts';
-import { thaw } from './pause.ts';
+import { notRunning, thaw } from './pause.ts';
 import { publish } from './publish.ts';
 import { giveUpRestart } from './restart.ts';
 import { parseSignal } from './signals.ts';
@@ -62,12 +62,7 @@ export async function stopContainer(
 }
 
 /** Sends one signal; SIGKILL also waits for the end, as Docker does. */
-export async function killContainer(
-  context: ContainersContext,
-  container: Container,
-  signal: string | undefined,
-): Promise<void> {
-  const signo = parseSignal(signal || 'SIGKILL');
+export async function killContainer(context: ContainersContext, container: Container, signo: number): Promise<void> {
   const { record } = container;
   if (container.restarting) {
     record.manuallyStopped = true;
@@ -75,7 +70,7 @@ export async function killContainer(
     return;
   }
   if (!container.running) {
-    throw new EngineError('Conflict', `cannot kill container: ${record.name}: container ${record.id} is not running`);
+    throw notRunning(record);
   }
   const ends = signo === SIGKILL || signo === parseSignal(record.config.StopSignal || 'SIGTERM');
   if (ends) wantEnd(container, { signo, by: 'kill' });

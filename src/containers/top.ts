@@ -4,7 +4,7 @@ import { EngineError } from '../errors.ts';
 import { readFileOrNull } from './cgroup-parents.ts';
 import type { Container } from './container.ts';
 import { type ContainersContext, cgroupPath } from './context.ts';
-import { notRunning } from './pause.ts';
+import { isRestarting, notRunning } from './pause.ts';
 import { type ProcessFacts, readProcesses } from './processes.ts';
 
 interface View {
@@ -186,6 +186,7 @@ export function listProcesses(
   psArgs: string,
 ): { Titles: string[]; Processes: string[][] } {
   const columns = parsePsArgs(psArgs);
+  if (container.restarting) throw isRestarting(container.record);
   if (!container.running) throw notRunning(container.record);
   const { procs } = context.cgroups.files(cgroupPath(context, container.record));
   const view: View = { nowMs: Date.now(), user: names('/etc/passwd'), group: names('/etc/group') };

@@ -1,6 +1,6 @@
 /** `POST /containers/{name}/update`: limits of a container, changed while it runs too. Rules and words are dockerd's. */
 import { availableParallelism } from 'node:os';
-import { EngineError, toEngineError } from '../errors.ts';
+import { EngineError, failureOf } from '../errors.ts';
 import type { HostConfig } from '../oci/container-config.ts';
 import { linuxResources } from '../oci/spec/resources.ts';
 import { isUnset } from '../oci/validate/fields.ts';
@@ -133,12 +133,7 @@ export async function updateContainer(
   request: HostConfig,
 ): Promise<{ Warnings: string[] }> {
   const { record } = container;
-  const failed = (error: EngineError) =>
-    new EngineError(error.kind, `Cannot update container ${record.id}: ${error.message}`, {
-      code: error.code,
-      hint: error.hint,
-      cause: error,
-    });
+  const failed = (thrown: unknown) => failureOf(`Cannot update container ${record.id}`, thrown);
   if (container.removing || record.state.status === 'dead') {
     throw failed(conflict('Container is marked for removal and cannot be "update".'));
   }
@@ -156,7 +151,7 @@ export async function updateContainer(
     warnings.push(...(await apply(context, container, now, next)));
     record.hostConfig = next;
   } catch (thrown) {
-    throw failed(toEngineError(thrown));
+    throw failed(thrown);
   }
   context.store.update(record);
   await context.store.durable();

@@ -23,7 +23,7 @@ const HUB_ADDRESSES = new Set(['', 'docker.io', 'index.docker.io', 'registry-1.d
 const HOST = /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\[[0-9a-fA-F:]+\])(?::\d{1,5})?$/;
 
 /** `https://index.docker.io/v1/`, `registry.example:5000` and the like, as a reference has it. */
-export function domainOf(address: string): string {
+function domainOf(address: string): string {
   const host = address.replace(/^https?:\/\//, '').replace(/\/.*$/s, '');
   if (HUB_ADDRESSES.has(host)) return DEFAULT_DOMAIN;
   if (HOST.test(host)) return host;

@@ -222,17 +222,21 @@ export class SnapshotStore {
 
   /** Removes the container's directories; without any it does nothing. Its mount namespace should be gone. */
   async removeContainer(containerId: string): Promise<void> {
-    const directory = this.forgetContainer(containerId);
+    const directory = this.containerDirectory(containerId);
+    this.forgetContainer(containerId);
     if (directory !== null) await this.#discard(directory);
   }
 
   /**
-   * The first half of `removeContainer`: gives the directory, to be removed by the caller, and null when there is none. The
-   * next `init` finds what is left of it.
+   * For who removes the directory himself, and forgets the container once it is gone. null when there is none. The next
+   * `init` finds what is left of it.
    */
-  forgetContainer(containerId: string): string | null {
-    const directory = this.#containerPath(containerId);
-    return this.#containers.delete(containerId) ? directory : null;
+  containerDirectory(containerId: string): string | null {
+    return this.#containers.has(containerId) ? this.#containerPath(containerId) : null;
+  }
+
+  forgetContainer(containerId: string): void {
+    this.#containers.delete(containerId);
   }
 
   #path(...parts: string[]): string {

@@ -153,7 +153,10 @@ export class ArchiveService implements ArchivesBackend {
   }
 
   #find(name: string): Container {
-    return findContainer(this.#context, name);
+    const container = findContainer(this.#context, name);
+    if (!container.removing && container.record.state.status !== 'dead') return container;
+    const what = container.removing ? 'is being removed' : 'is dead';
+    throw new EngineError('Conflict', `container ${container.record.id} ${what}: its files cannot be used any more`);
   }
 }
 

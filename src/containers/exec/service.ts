@@ -29,9 +29,9 @@ export class ExecService implements ExecsBackend {
   }
 
   create(containerName: string, config: ExecConfig): { Id: string } {
-    const container = findContainer(this.#context, containerName);
     if ((config.Cmd ?? []).length === 0) throw new EngineError('InvalidParameter', 'No exec command specified');
-    checkCanExec(container);
+    const container = findContainer(this.#context, containerName);
+    checkCanExec(container, containerName);
     this.#forgetOld();
     const session = new ExecSession(randomHex(32), container, config);
     this.#context.execs.set(session.id, session);

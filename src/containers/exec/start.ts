@@ -31,10 +31,11 @@ function directoryOf(context: ContainersContext, session: ExecSession): string {
 }
 
 /** Throws Conflict, in Docker's words, for a container in which nothing can be started. */
-export function checkCanExec({ record, running, paused, restarting }: Container): void {
+/** `asked`: the name that the client gave. */
+export function checkCanExec({ record, running, paused, restarting }: Container, asked = record.id): void {
   if (restarting) throw isRestarting(record);
   if (paused) {
-    const message = `Container ${record.id} is paused, unpause the container before exec`;
+    const message = `Container ${asked} is paused, unpause the container before exec`;
     throw new EngineError('Conflict', message);
   }
   if (!running) throw new EngineError('Conflict', `container ${record.id} is not running`);
