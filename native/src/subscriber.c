@@ -150,7 +150,7 @@ static void subscribe(struct monitor *monitor, struct subscriber *subscriber, ui
   subscriber->flags = flags;
   subscriber->subscribed = true;
   send_frame(subscriber, FRAME_SUBSCRIBED, NULL, 0);
-  if (flags & (SUBSCRIBE_STDOUT | SUBSCRIBE_STDERR)) monitor->waiting = false;
+  if (flags & (SUBSCRIBE_STDOUT | SUBSCRIBE_STDERR) && !(flags & SUBSCRIBE_HOLD)) monitor->waiting = false;
   if (wants_events(subscriber)) monitor->greeted = true;
   if (monitor->record.length > 0 && wants_events(subscriber)) {
     send_frame(subscriber, FRAME_EXITED, monitor->record.data, monitor->record.length);

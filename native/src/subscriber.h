@@ -32,6 +32,7 @@ struct monitor;
 #define SUBSCRIBE_STDERR 2
 #define SUBSCRIBE_EVENTS 4
 #define SUBSCRIBE_RAW 8
+#define SUBSCRIBE_HOLD 16 /* others may come: the container's output is still not read before GO */
 
 #define FRAME_HEAD_SIZE 8
 #define SUBSCRIBER_BACKLOG (1u << 20) /* bytes kept for a slow client before the container's output is not read any more */

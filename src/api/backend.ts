@@ -26,10 +26,12 @@ export interface AttachOptions {
   stderr: boolean;
   /** undefined = the container's default, ctrl-p,ctrl-q; '' = the client gave an empty value */
   detachKeys: string | undefined;
+  /** Both streams in one, without frames, whether there is a terminal or not. */
+  raw?: boolean | undefined;
 }
 
 /**
- * An attachment: bytes for the client come out of `output`, already framed (8-byte multiplexed headers) unless `tty`;
+ * An attachment: bytes for the client come out of `output`, already framed (8-byte multiplexed headers) unless `tty` or raw;
  * the client's bytes go into `input`; ending `input` is the half-close. `output` ends when the container's output has.
  */
 export interface Attachment {
@@ -51,6 +53,8 @@ export interface LogsOptions {
   details: boolean;
   /** number of last lines; undefined = all */
   tail: number | undefined;
+  /** Without frames, whether there is a terminal or not. */
+  raw?: boolean | undefined;
 }
 
 export type WaitCondition = 'not-running' | 'next-exit' | 'removed';

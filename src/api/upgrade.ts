@@ -14,6 +14,7 @@ import type { CommonHeaders, Target } from './call.ts';
 import { errorBody, errorText } from './errors.ts';
 import { encodeJson } from './json.ts';
 import { RAW_STREAM } from './types/frames.ts';
+import { webSocketAccept, WebSocketStream } from './websocket.ts';
 
 /** What Node keeps on a server's socket: `getCurrentBuffer` is the packet being parsed, during a parser's callback. */
 interface ParsedSocket {
@@ -66,7 +67,7 @@ export interface HijackCall extends Target {
   readonly connection: HijackedConnection;
 }
 
-/** The connection that a request takes over. Exactly one of `accept`, `answerEmpty` and `refuse` is called. */
+/** The connection that a request takes over. Exactly one of `accept`, `acceptWebSocket`, `answerEmpty` and `refuse` is called. */
 export class HijackedConnection {
   readonly #source: HijackSource;
   readonly #commonHeaders: CommonHeaders;
@@ -133,6 +134,18 @@ export class HijackedConnection {
       this.#writeHead('200 OK', ['Content-Type', RAW_STREAM]);
     }
     return socket;
+  }
+
+  /** What `acceptWebSocket` needs. Throws InvalidParameter for a request that asks for no WebSocket. */
+  webSocketAccept(): string {
+    return webSocketAccept(this.#source.request);
+  }
+
+  /** Answers the handshake of a WebSocket. */
+  acceptWebSocket(accept: string, kind: 'binary' | 'text'): Duplex {
+    const headers = ['Upgrade', 'websocket', 'Connection', 'Upgrade', 'Sec-WebSocket-Accept', accept];
+    this.#writeHead('101 Switching Protocols', headers);
+    return new WebSocketStream(this.#source.socket, kind);
   }
 
   /** Answers with the error, as dockerd does on this route, and ends the connection. */

@@ -8,6 +8,8 @@ export interface AttachedStreams {
   stdin: boolean;
   stdout: boolean;
   stderr: boolean;
+  /** Without frames; so is a terminal's output in any case. */
+  raw?: boolean | undefined;
 }
 
 /**
@@ -41,8 +43,10 @@ export class LiveAttachment implements Attachment {
 
   /** Connects to a monitor that is there. Called once, before the container's first byte is read or later in its life. */
   async connect(socketPath: string): Promise<void> {
-    const { stdout, stderr } = this.#streams;
-    const connection = await connectMonitor(socketPath, { stdout, stderr, events: false, raw: this.tty });
+    const { stdout, stderr, raw = false } = this.#streams;
+    // Of several clients that attached before the start the first must not let the container begin.
+    const wanted = { stdout, stderr, events: false, raw: raw || this.tty, hold: true };
+    const connection = await connectMonitor(socketPath, wanted);
     if (this.#closed) {
       connection.close();
       return;

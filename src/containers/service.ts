@@ -182,12 +182,21 @@ export class ContainerService implements ContainersBackend {
       stdin: options.stream && options.stdin && config.OpenStdin === true,
       stdout: options.stdout,
       stderr: options.stderr,
+      raw: options.raw,
     };
     const attachment = new LiveAttachment(config.Tty === true, streams, () =>
       container.pendingAttachments.delete(attachment),
     );
     if (options.logs) {
-      const logged = { follow: false, since: 0n, until: 0n, timestamps: false, details: false, tail: undefined };
+      const logged = {
+        follow: false,
+        since: 0n,
+        until: 0n,
+        timestamps: false,
+        details: false,
+        tail: undefined,
+        raw: options.raw,
+      };
       await attachment.sendFirst(
         logStream(this.context, container, { ...logged, stdout: options.stdout, stderr: options.stderr }),
       );

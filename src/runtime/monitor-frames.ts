@@ -22,7 +22,7 @@ export const MONITOR_FRAME = {
 } as const;
 
 /** Bits of SUBSCRIBE. */
-export const SUBSCRIBE = { stdout: 1, stderr: 2, events: 4, raw: 8 } as const;
+export const SUBSCRIBE = { stdout: 1, stderr: 2, events: 4, raw: 8, hold: 16 } as const;
 
 export const HEAD_BYTES = 8;
 

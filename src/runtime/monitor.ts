@@ -17,6 +17,8 @@ export interface Subscription {
   readonly events: boolean;
   /** Output without frame heads, for a terminal. */
   readonly raw: boolean;
+  /** Others may follow: a monitor that waits for an attached client goes on waiting, until `go`. */
+  readonly hold?: boolean;
 }
 
 /** To follow a container to its end, without its output. */
@@ -95,12 +97,13 @@ export class MonitorConnection {
 
   /** @internal */
   subscribe(): void {
-    const { stdout, stderr, events, raw } = this.#subscription;
+    const { stdout, stderr, events, raw, hold = false } = this.#subscription;
     const flags =
       (stdout ? SUBSCRIBE.stdout : 0) |
       (stderr ? SUBSCRIBE.stderr : 0) |
       (events ? SUBSCRIBE.events : 0) |
-      (raw ? SUBSCRIBE.raw : 0);
+      (raw ? SUBSCRIBE.raw : 0) |
+      (hold ? SUBSCRIBE.hold : 0);
     this.#socket.write(encodeMonitorFrame(MONITOR_FRAME.subscribe, Uint8Array.of(flags)));
   }
 

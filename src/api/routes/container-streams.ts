@@ -14,8 +14,15 @@ const WAIT_CONDITIONS: readonly WaitCondition[] = ['not-running', 'next-exit', '
 /** The API since which wait has conditions and sends its headers at once. */
 const EARLY_HEADERS_SINCE_MINOR = 30;
 
+/** The API since which a WebSocket carries the streams that are asked for; older ones carry all. */
+const STREAMS_CHOSEN_SINCE_MINOR = 42;
+
+/** The API since which a WebSocket's messages are binary. */
+const BINARY_SINCE_MINOR = 28;
+
 export const CONTAINER_STREAM_ROUTES: readonly Route[] = [
   { method: 'POST', pattern: '/containers/{name}/attach', hijack: attach },
+  { method: 'GET', pattern: '/containers/{name}/attach/ws', hijack: attachWebSocket, refusal: 'json' },
   { method: 'GET', pattern: '/containers/{name}/logs', handle: sendLogs },
   { method: 'POST', pattern: '/containers/{name}/wait', handle: wait },
 ];
@@ -35,6 +42,26 @@ async function attach(call: HijackCall): Promise<void> {
     detachKeys,
   });
   bridge(connection.accept(streamContentType(attachment.tty, call.apiMinor)), attachment, keys);
+}
+
+/** Never framed: both streams come as they are, since a WebSocket has frames of its own. */
+async function attachWebSocket(call: HijackCall): Promise<void> {
+  const { query, connection, apiMinor } = call;
+  const detachKeys = query.givenText('detachKeys');
+  const keys = parseDetachKeys(detachKeys);
+  const accept = connection.webSocketAccept();
+  const wants = (stream: string): boolean => apiMinor < STREAMS_CHOSEN_SINCE_MINOR || query.flag(stream);
+  const attachment = await call.backend.containers.attach(call.name, {
+    logs: query.flag('logs'),
+    stream: query.flag('stream'),
+    stdin: wants('stdin'),
+    stdout: wants('stdout'),
+    stderr: wants('stderr'),
+    detachKeys,
+    raw: true,
+  });
+  const kind = apiMinor < BINARY_SINCE_MINOR ? 'text' : 'binary';
+  bridge(connection.acceptWebSocket(accept, kind), attachment, keys);
 }
 
 async function sendLogs(call: Call): Promise<void> {

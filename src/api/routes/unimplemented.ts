@@ -4,7 +4,6 @@ import type { Call } from '../call.ts';
 import type { Route } from '../router.ts';
 
 const OPERATIONS: Record<string, string> = {
-  'GET /containers/{name}/attach/ws': 'attach through a WebSocket',
   'GET /containers/{name}/checkpoints': 'list checkpoints',
   'POST /containers/{name}/checkpoints': 'make a checkpoint',
   'POST /build': 'build an image',

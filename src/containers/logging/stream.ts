@@ -25,7 +25,7 @@ export function logStream(context: ContainersContext, container: Container, opti
   }
   const format: LineFormat = {
     ...options,
-    raw: record.config.Tty === true,
+    raw: options.raw === true || record.config.Tty === true,
   };
   const onLoss = () =>
     context.log.warn(
