@@ -1,26 +1,12 @@
 /** What /proc/PID/status says of a container's processes, for the same flags under isled and under Debian's dockerd. */
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { type Dockerd, startDockerd } from '../../bench/peers/dockerd.ts';
-import { capabilityMask, capabilityNames, formatMask, parseMask } from '../../src/security/capabilities.ts';
-import { fetchDockerd } from '../fixtures/dockerd.ts';
-import { parseRights as parse, type Rights as Status } from '../fixtures/rights.ts';
-import { startWorld, type World } from '../harness/world.ts';
-
-/** Of Linux 5.8 and 5.9: dockerd 20.10 does not know them. */
-const TOO_NEW = ['CAP_PERFMON', 'CAP_BPF', 'CAP_CHECKPOINT_RESTORE'];
-
-/** The status of a process that has these capabilities as well. */
-function withMore(status: Status, mask: bigint): Status {
-  const more = ['CapPrm', 'CapEff', 'CapBnd'].map((name) => [
-    name,
-    formatMask((parseMask(status[name] ?? '') ?? 0n) | mask),
-  ]);
-  return { ...status, ...(Object.fromEntries(more) as Status) };
-}
+import { capabilityNames } from '../../src/security/capabilities.ts';
+import { allHere, capabilitiesHere, parseRights as parse, type Rights as Status, TOO_NEW } from '../fixtures/rights.ts';
+import { TwoEngines } from '../fixtures/two-engines.ts';
 
 const PROFILE = {
   defaultAction: 'SCMP_ACT_ALLOW',
@@ -52,84 +38,87 @@ const ROWS: readonly (readonly string[])[] = [
   ['--init', '--user', '1000', '--cap-drop', 'ALL'],
 ];
 
-const EXECS: readonly (readonly string[])[] = [[], ['--user', '1000'], ['--user', '0'], ['--user', '1000:7']];
+const EXECS: readonly (readonly string[])[] = [
+  [],
+  ['--user', '1000'],
+  ['--user', '0'],
+  ['--user', '1000:7'],
+  ['-u', 'nobody'],
+];
+const PRIVILEGED: readonly (readonly string[])[] = [['--privileged'], ['--privileged', '-u', '1000:7']];
 
 describe('/proc/PID/status under isled and dockerd', () => {
-  let world: World;
-  let dockerd: Dockerd;
+  let engines: TwoEngines;
   let directory: string;
   before(async () => {
-    await fetchDockerd();
-    world = await startWorld();
+    engines = await TwoEngines.start();
     directory = await mkdtemp(join(tmpdir(), 'isle-parity-'));
     await writeFile(join(directory, 'profile.json'), JSON.stringify(PROFILE));
-    dockerd = (await startDockerd()) ?? assert.fail('no dockerd');
-    await run(dockerd, ['pull', '-q', world.busybox]);
   });
   after(async () => {
-    await dockerd[Symbol.asyncDispose]();
-    await world[Symbol.asyncDispose]();
+    await engines[Symbol.asyncDispose]();
     await rm(directory, { recursive: true });
   });
 
-  type Engine = Pick<Dockerd, 'docker'>;
-  const run = async (engine: Engine, args: readonly string[]): Promise<string> => {
-    const { code, stdout, stderr } = await engine.docker(args);
-    assert.equal(code, 0, `docker ${args.join(' ')}: ${stderr}`);
-    return stdout;
-  };
   const given = (flags: readonly string[]) =>
     flags.map((flag) => flag.replace('PROFILE', join(directory, 'profile.json')));
-  const inside = (flags: readonly string[], ...command: string[]) => [
-    'run',
-    '--rm',
-    '--network',
-    'none',
-    ...given(flags),
-    world.busybox,
-    ...command,
-  ];
-  const first = async (engine: Engine, flags: readonly string[]) =>
-    parse(await run(engine, inside(flags, 'cat', '/proc/self/status')));
 
   for (const flags of ROWS) {
     it(`is the same for the first process: ${flags.join(' ') || 'no flags'}`, async () => {
-      assert.deepEqual(await first(world.daemon, flags), await first(dockerd, flags));
+      const [own, other] = engines.both;
+      assert.deepEqual(await engines.first(own, given(flags)), await engines.first(other, given(flags)));
     });
   }
 
   it('is the same for further processes, whatever the container was given', async () => {
+    const [own, other] = engines.both;
     for (const flags of [[], ROWS[4], ROWS[9], ROWS[14], ROWS[16], ROWS[19]]) {
-      const ids = new Map<Engine, string>();
-      for (const engine of [world.daemon, dockerd]) {
-        const args = ['run', '-d', '--network', 'none', ...given(flags ?? []), world.busybox, 'sleep', '100'];
-        ids.set(engine, (await run(engine, args)).trim());
-      }
-      for (const more of EXECS) {
-        const [own, other] = await Promise.all(
-          [world.daemon, dockerd].map((engine) =>
-            run(engine, ['exec', ...more, ids.get(engine) ?? '', 'cat', '/proc/self/status']),
-          ),
-        );
-        assert.deepEqual(parse(own ?? ''), parse(other ?? ''), `${flags?.join(' ')} exec ${more.join(' ')}`);
-      }
-      for (const [engine, id] of ids) await run(engine, ['rm', '-f', id]);
+      await engines.running(given(flags ?? []), async (further) => {
+        for (const more of EXECS) {
+          const what = `${flags?.join(' ')} exec ${more.join(' ')}`;
+          assert.deepEqual(await further(own, more), await further(other, more), what);
+        }
+      });
     }
   });
 
+  /** By name, as far as dockerd knows them. */
+  const known = capabilityNames(capabilitiesHere()).filter((name) => !TOO_NEW.includes(name));
+  /** Debian's dockerd gives what the kernel knows, also where its own bounding set lacks it; then runc fails. */
+  const failed = (stderr: string): void => assert.match(stderr, /unable to apply caps/);
+
   for (const flags of [['--privileged'], ['--cap-add', 'ALL'], ['--cap-add', 'ALL', '--cap-drop', 'SYS_ADMIN']]) {
     it(`is all that this machine can give, as when dockerd is told all names: ${flags.join(' ')}`, async () => {
-      const own = await first(world.daemon, flags);
-      const direct = await dockerd.docker(inside(flags, 'cat', '/proc/self/status'));
-      // Debian's dockerd gives what the kernel knows, also where its own bounding set lacks it; then runc fails.
-      if (direct.code !== 0) assert.match(direct.stderr, /unable to apply caps/);
-      const status = await readFile('/proc/self/status', 'utf8');
-      const names = capabilityNames(parseMask(parse(status)['CapBnd'] ?? '') ?? 0n);
-      const known = names.filter((name) => !TOO_NEW.includes(name) && name !== `CAP_${flags[3]}`);
+      const { dockerd } = engines;
+      const own = await engines.first(engines.world.daemon, flags);
+      const direct = await dockerd.docker(engines.line(flags));
+      if (direct.code !== 0) failed(direct.stderr);
+      const asked = known.filter((name) => name !== `CAP_${flags[3]}`);
       const filter = flags[0] === '--privileged' ? ['--security-opt', 'seccomp=unconfined'] : [];
-      const named = await first(dockerd, [...known.flatMap((name) => ['--cap-add', name]), ...filter]);
-      const added = capabilityMask(names.filter((name) => TOO_NEW.includes(name)));
-      assert.deepEqual(own, direct.code === 0 ? parse(direct.stdout) : withMore(named, added));
+      const named = await engines.first(dockerd, [...asked.flatMap((name) => ['--cap-add', name]), ...filter]);
+      assert.deepEqual(own, direct.code === 0 ? parse(direct.stdout) : allHere(named));
     });
   }
+
+  it('is all that this machine can give for a further process with --privileged, and the filter of the container', async () => {
+    const [own, other] = engines.both;
+    const added = known.flatMap((name) => ['--cap-add', name]);
+    for (const flags of [[], ['--cap-drop', 'ALL'], ROWS[13], ROWS[16]] as string[][]) {
+      const seen: Status[] = [];
+      const expected: (Status | null)[] = [];
+      await engines.running(flags, async (further) => {
+        for (const more of PRIVILEGED) {
+          seen.push(await further(own, more));
+          expected.push(await further(other, more).catch((error: unknown) => (failed(String(error)), null)));
+        }
+      });
+      const kept = flags.includes('--cap-drop') ? [] : flags;
+      await engines.running([...kept, ...added], async (further) => {
+        for (const [index, [, ...more]] of PRIVILEGED.entries()) {
+          expected[index] ??= allHere(await further(other, more));
+        }
+      });
+      assert.deepEqual(seen, expected, flags.join(' '));
+    }
+  });
 });
