@@ -25,7 +25,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   networks: ['api/backend', 'api/types', ...MIDDLE, ...LOWEST],
   volumes: ['api/backend', 'api/types', ...MIDDLE, ...LOWEST],
   explain: ['api/types', 'runtime/plan', 'runtime/cgroups/convert', ...LOWEST],
-  'oci-runtime': ['networks/netlink', 'runtime', ...LOWEST],
+  'oci-runtime': ['cli/format', 'api/types', 'networks/netlink', 'runtime', ...LOWEST],
   distribution: ['content', 'oci', 'platform'],
   snapshots: ['mounts', 'archive', 'platform'],
   content: ['oci', 'platform'],

@@ -10,7 +10,7 @@
 
 static int usage(void) {
   fputs("usage: islet launcher        serve plans on descriptor 3 (started by isled)\n"
-        "       islet runtime STATUS_FD PRESERVED PLAN_FILE [wait]   execute one plan (started by isle-runtime)\n"
+        "       islet runtime STATUS_FD PRESERVED PLAN_FILE [wait|wait-alone]   execute one plan (started by isle-runtime)\n"
         "       islet unpack DIR      unpack a layer from standard input into DIR\n",
         stderr);
   return 2;

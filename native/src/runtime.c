@@ -192,10 +192,11 @@ int runtime_main(int argc, char **argv) {
   ctx.status_fd = (int)strtol(argv[2], NULL, 10);
   ctx.preserved = (unsigned)(preserved < PRESERVED_MAX ? preserved : PRESERVED_MAX);
   if (fcntl(ctx.status_fd, F_SETFD, FD_CLOEXEC) < 0) return 2;
-  bool waits = argc > 5 && strcmp(argv[5], "wait") == 0;
+  bool adopts = argc > 5 && strcmp(argv[5], "wait") == 0;
+  bool waits = adopts || (argc > 5 && strcmp(argv[5], "wait-alone") == 0);
   set_signals(waits);
   umask(0);
   /* What a container that shares the PID namespace leaves behind comes here, not to the machine's first process. */
-  if (waits) prctl(PR_SET_CHILD_SUBREAPER, 1);
+  if (adopts) prctl(PR_SET_CHILD_SUBREAPER, 1);
   return execute(&ctx, argv[4], waits);
 }

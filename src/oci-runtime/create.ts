@@ -11,7 +11,7 @@ import { compileFilter } from './filter.ts';
 import type { IsletCall } from './islet.ts';
 import { compileContainer, limitWarnings } from './plan.ts';
 import {
-  cgroupBackend,
+  cgroupBackendFor,
   claimDirectory,
   containerDirectory,
   OCI_VERSION,
@@ -24,11 +24,17 @@ import {
 export interface CreateRequest {
   id: string;
   bundle: string;
+  /** Relative to the bundle, or absolute. */
+  configFile: string;
   pidFile: string | undefined;
   consoleSocket: string | undefined;
   preserveFds: number;
   /** islet stays in the foreground and can serve the terminal itself */
   foreground: boolean;
+  /** The container keeps the session keyring of the caller. */
+  noNewKeyring: boolean;
+  /** In the foreground: what the container leaves behind is not adopted. */
+  noSubreaper: boolean;
 }
 
 export interface Prepared {
@@ -95,6 +101,7 @@ function initialState(request: CreateRequest, config: Runnable, rootfs: string, 
     },
     seccomp: null,
     hooks,
+    ...(request.noNewKeyring ? { noNewKeyring: true } : {}),
   };
 }
 
@@ -103,7 +110,7 @@ export async function prepare(context: RuntimeContext, request: CreateRequest): 
   // Refuses an id that is none before anything else is looked at.
   containerDirectory(context.root, request.id);
   const bundle = realpathSync(resolve(request.bundle));
-  const loaded = loadConfig(bundle);
+  const loaded = loadConfig(bundle, resolve(bundle, request.configFile));
   const config = runnable(loaded.config);
   checkTerminal(request, config.process);
   const preserved = preservedFds(request, config.process);
@@ -118,7 +125,7 @@ export async function prepare(context: RuntimeContext, request: CreateRequest): 
       state.seccomp = { flags: String(seccomp.flags), listener: seccomp.listener };
     }
     const fifo = join(directory, 'exec.fifo');
-    const backend = cgroupBackend();
+    const backend = cgroupBackendFor(config.linux?.resources ?? {});
     const input = {
       config,
       id: request.id,
@@ -129,12 +136,13 @@ export async function prepare(context: RuntimeContext, request: CreateRequest): 
       seccomp,
       fifo,
       consoleSocket: request.consoleSocket,
+      noNewKeyring: request.noNewKeyring,
     };
     for (const warning of limitWarnings(input)) context.log.warn(warning);
     const plan = compileContainer(input);
     // Written before anything is made outside of this directory, so that `delete` knows what to look for.
     saveState(directory, state);
-    const call = { islet: context.islet, plan, directory, cwd: bundle, preserved };
+    const call = { islet: context.islet, plan, directory, cwd: bundle, preserved, noSubreaper: request.noSubreaper };
     return { directory, state, call };
   } catch (error) {
     removeDirectory(context.root, request.id);

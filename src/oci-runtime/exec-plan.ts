@@ -7,8 +7,9 @@ import { op } from '../runtime/plan/op.ts';
 import type { ListenedState } from '../runtime/plan/seccomp.ts';
 import type { Plan } from '../runtime/plan/table.ts';
 import type { SeccompProgram } from '../security/seccomp/index.ts';
-import { findProgramOp } from './plan.ts';
+import { findProgramOp, withoutKeyring } from './plan.ts';
 import { OCI_VERSION, type SavedState } from './state.ts';
+import { intoSubCgroups } from './sub-cgroups.ts';
 
 export interface ExecPlanInput {
   state: SavedState;
@@ -16,6 +17,8 @@ export interface ExecPlanInput {
   cgroups: CgroupBackend;
   seccomp: SeccompProgram | null;
   consoleSocket: string | undefined;
+  /** As `exec --cgroup` names them. */
+  subCgroups: readonly string[];
 }
 
 /** As runc: what the process says, or else what the container's first one has. */
@@ -30,9 +33,9 @@ function listenedState({ id, pid, bundle, annotations }: SavedState): ListenedSt
   return { ociVersion: OCI_VERSION, id, status: 'running', pid, bundle, annotations };
 }
 
-export function compileExec({ state, process, cgroups, seccomp, consoleSocket }: ExecPlanInput): Plan {
+export function compileExec({ state, process, cgroups, seccomp, consoleSocket, subCgroups }: ExecPlanInput): Plan {
   const { oomScoreAdj = state.process.oomScoreAdj } = process;
-  return compileExecPlan({
+  const plan = compileExecPlan({
     joined: { pid: state.pid, startTicks: BigInt(state.startTicks) },
     namespaces: state.namespaces,
     id: state.id,
@@ -54,4 +57,6 @@ export function compileExec({ state, process, cgroups, seccomp, consoleSocket }:
     ],
     beforeExec: [findProgramOp(process)],
   });
+  const led = intoSubCgroups(plan, subCgroups, cgroups.layout);
+  return state.noNewKeyring === true ? withoutKeyring(led) : led;
 }

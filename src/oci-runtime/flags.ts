@@ -6,6 +6,8 @@ interface FlagDeclaration {
   kind: 'switch' | 'text' | 'list';
   short?: string;
   usage: string;
+  /** Why it is refused: engines know the flag, so it must not be unknown. */
+  refused?: string;
 }
 
 export type Flags = Readonly<Record<string, FlagDeclaration>>;
@@ -49,6 +51,10 @@ function collect(flags: Flags, args: readonly string[], firstWordEnds: boolean) 
     if (flags[name]?.kind === 'switch') value ??= 'true';
     else value ??= args[++at];
     if (value === undefined) throw new EngineError('InvalidParameter', `flag needs a value: ${arg}`);
+    const { refused } = flags[name] ?? {};
+    if (refused !== undefined && value !== 'false') {
+      throw new EngineError('NotImplemented', `--${name} is refused: ${refused}`, { hint: 'leave it out' });
+    }
     values.set(name, [...(values.get(name) ?? []), value]);
   }
   return { values, rest };

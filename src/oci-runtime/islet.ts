@@ -16,17 +16,25 @@ export interface IsletCall {
   cwd: string;
   /** Descriptors from 3 up that the workload keeps. */
   preserved?: number;
+  /** In the foreground: islet does not adopt what the process leaves behind. */
+  noSubreaper?: boolean;
 }
 
 const FIRST_FREE_FD = 3;
 
-function prepare({ islet, plan, directory, cwd, preserved = 0 }: IsletCall, wait: boolean) {
+function prepare({ islet, plan, directory, cwd, preserved = 0, noSubreaper }: IsletCall, wait: boolean) {
   const path = join(directory, `plan.${process.pid}`);
   writeFileSync(path, encodePlan(plan), { mode: 0o600 });
   const statusFd = FIRST_FREE_FD + preserved;
   const kept = Array.from({ length: statusFd }, (_, fd) => fd);
   const stdio: StdioOptions = [...kept, 'pipe'];
-  const args = ['runtime', String(statusFd), String(preserved), path, ...(wait ? ['wait'] : [])];
+  const args = [
+    'runtime',
+    String(statusFd),
+    String(preserved),
+    path,
+    ...(wait ? [noSubreaper ? 'wait-alone' : 'wait'] : []),
+  ];
   return { path, statusFd, command: islet, args, options: { cwd, env: {}, argv0: 'islet', stdio } };
 }
 

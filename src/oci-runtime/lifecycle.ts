@@ -51,18 +51,19 @@ function directories(path: string): string[] {
   return mounts.map((mount) => join(mount, path));
 }
 
-function tree(directory: string): string[] {
+/** A cgroup's directory and those below it, the innermost first. */
+export function cgroupTree(directory: string): string[] {
   const below = ifThere(() => readdirSync(directory, { withFileTypes: true }), []).filter((entry) =>
     entry.isDirectory(),
   );
-  return [...below.flatMap(({ name }) => tree(join(directory, name))), directory];
+  return [...below.flatMap(({ name }) => cgroupTree(join(directory, name))), directory];
 }
 
 /** Every process in the container's cgroups, those that it made in nested ones too. */
 export function processesOf({ cgroupsPath }: SavedState): number[] {
   const pids = new Set<number>();
   for (const top of directories(cgroupsPath)) {
-    for (const directory of existsSync(top) ? tree(top) : []) {
+    for (const directory of existsSync(top) ? cgroupTree(top) : []) {
       const text = ifThere(() => readFileSync(join(directory, 'cgroup.procs'), 'utf8'), '');
       for (const line of text.split('\n')) if (Number(line) > 0) pids.add(Number(line));
     }
@@ -129,7 +130,7 @@ function removeCgroups(state: SavedState): void {
   for (;;) {
     killAll(state);
     // A process that has died leaves its cgroup a moment later.
-    if (tryRemove(tops.flatMap(tree))) return;
+    if (tryRemove(tops.flatMap(cgroupTree))) return;
     if (Date.now() > deadline)
       throw new EngineError('System', `the cgroups ${state.cgroupsPath} of container ${state.id} stay busy`);
     sleep(PAUSE_MS);

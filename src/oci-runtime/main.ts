@@ -16,12 +16,16 @@ const GLOBAL_FLAGS: Flags = {
     kind: 'switch',
     usage: "take systemd's form of cgroup paths; the cgroups are made without systemd",
   },
+  'cgroup-manager': { kind: 'text', usage: "cgroupfs, or systemd for --systemd-cgroup; crun's name" },
   rootless: { kind: 'text', usage: 'auto or false; true is refused: isle-runtime needs root' },
+  criu: { kind: 'text', usage: 'accepted, without effect: checkpoints are not supported' },
   help: { kind: 'switch', short: 'h', usage: 'this text' },
   version: { kind: 'switch', short: 'v', usage: 'the version' },
 };
 
 interface Entry {
+  /** Why this command of runc's is refused, whatever its arguments. */
+  refused?: string;
   usage: string;
   summary: string;
   load(): Promise<{ command: Command; flags: Flags }>;
@@ -30,6 +34,19 @@ interface Entry {
 const created = () => import('./command/create.ts');
 const lived = () => import('./command/lifecycle.ts');
 const informed = () => import('./command/info.ts');
+
+const NO_CHECKPOINTS =
+  'isle-runtime does not support checkpoints: it does not drive CRIU; stop the container and start it again, or run it with runc';
+
+/** podman takes an answer to `checkpoint --help` for support. */
+function refused(summary: string): Entry {
+  return {
+    refused: NO_CHECKPOINTS,
+    usage: '',
+    summary,
+    load: () => Promise.reject(new EngineError('NotImplemented', NO_CHECKPOINTS)),
+  };
+}
 
 const COMMANDS: Readonly<Record<string, Entry>> = {
   create: {
@@ -90,12 +107,14 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   update: {
     usage: '[FLAGS] ID',
     summary: "change a container's limits",
-    load: () => informed().then((module) => ({ command: module.update, flags: module.UPDATE_FLAGS })),
+    load: () =>
+      import('./command/update.ts').then((module) => ({ command: module.update, flags: module.UPDATE_FLAGS })),
   },
   events: {
     usage: '[FLAGS] ID',
-    summary: "a container's counters as JSON lines",
-    load: () => informed().then((module) => ({ command: module.events, flags: module.EVENTS_FLAGS })),
+    summary: "a container's counters and OOM kills as JSON lines",
+    load: () =>
+      import('./command/events.ts').then((module) => ({ command: module.events, flags: module.EVENTS_FLAGS })),
   },
   features: {
     usage: '',
@@ -107,10 +126,17 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'write a config.json to begin with',
     load: () => informed().then((module) => ({ command: module.spec, flags: module.SPEC_FLAGS })),
   },
+  audit: {
+    usage: '[FLAGS] [BUNDLE]',
+    summary: "the ways out that a bundle's config.json opens",
+    load: () => import('./command/audit.ts').then((module) => ({ command: module.audit, flags: module.AUDIT_FLAGS })),
+  },
+  checkpoint: refused('not supported'),
+  restore: refused('not supported'),
 };
 
 function help(): string {
-  const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}\n`);
+  const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(12)}${summary}\n`);
   return [
     'usage: isle-runtime [FLAGS] COMMAND [FLAGS] ...\n',
     'An OCI runtime: runs bundles, for engines and by hand.\n\n',
@@ -154,11 +180,18 @@ async function dispatch(args: readonly string[], islet: string, adopt: (log: Log
   if (rootless !== undefined && rootless !== 'auto' && rootless !== 'false') {
     throw new EngineError('NotImplemented', '--rootless: running without root is not supported by isle-runtime yet');
   }
-  const systemdCgroup = flags.on('systemd-cgroup');
+  const systemdCgroup = flags.on('systemd-cgroup') || isSystemd(flags.text('cgroup-manager'));
   if (systemdCgroup && (name === 'create' || name === 'run')) {
     log.warn('--systemd-cgroup: the cgroups are made directly, systemd does not learn of them');
   }
   return command({ root: resolve(flags.text('root') ?? DEFAULT_ROOT), log, systemdCgroup, islet }, rest);
+}
+
+function isSystemd(manager: string | undefined): boolean {
+  if (manager === undefined || manager === 'cgroupfs' || manager === 'systemd') return manager === 'systemd';
+  throw new EngineError('InvalidParameter', `--cgroup-manager: "${manager}" is neither cgroupfs nor systemd`, {
+    hint: 'isle-runtime always makes cgroups',
+  });
 }
 
 /** The exit status. Errors are logged, not thrown. */

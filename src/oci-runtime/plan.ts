@@ -31,6 +31,7 @@ export interface ContainerPlanInput {
   fifo: string;
   /** undefined: no terminal, or one that islet itself serves in the foreground */
   consoleSocket: string | undefined;
+  noNewKeyring: boolean;
 }
 
 /** The spec's default devices, unless the bundle has a say about the same path. */
@@ -120,6 +121,11 @@ export function limitWarnings(input: ContainerPlanInput): string[] {
   return locate(`${CONFIG}linux.resources`, () => input.cgroups.planContainer(input.cgroupsPath, resources).warnings);
 }
 
+/** The plan of a process that keeps the session keyring of the caller. */
+export function withoutKeyring({ ops }: Plan): Plan {
+  return { ops: ops.filter((one) => one.op !== 'keyring') };
+}
+
 /** Throws EngineError with the JSON path of what cannot be done. */
 export function compileContainer(input: ContainerPlanInput): Plan {
   return locate('config.json', () => compile(input));
@@ -127,7 +133,7 @@ export function compileContainer(input: ContainerPlanInput): Plan {
 
 function compile(input: ContainerPlanInput): Plan {
   const spec = specOf(input);
-  return compileStartPlan({
+  const plan = compileStartPlan({
     spec,
     id: input.id,
     stateDir: '',
@@ -141,6 +147,7 @@ function compile(input: ContainerPlanInput): Plan {
     bundle: input.bundle,
     unmonitored: unmonitored(input),
   });
+  return input.noNewKeyring ? withoutKeyring(plan) : plan;
 }
 
 /** A parent's file, null where it is not there. */
@@ -149,6 +156,8 @@ export function readIfThere(path: string): string | null {
     return readFileSync(path, 'utf8');
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    // A file of a cgroup that was removed since it was opened.
+    if ((thrown as NodeJS.ErrnoException).code === 'ENODEV') return null;
     throw new EngineError('System', `cannot read ${path}: ${(thrown as Error).message}`, { cause: thrown });
   }
 }

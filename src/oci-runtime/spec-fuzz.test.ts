@@ -44,6 +44,7 @@ async function compile(text: string, bundle: string, cgroups: CgroupBackend): Pr
     seccomp: seccomp === null ? null : await seccompProgram(seccomp, process),
     fifo: '/run/fuzz/exec.fifo',
     consoleSocket: undefined,
+    noNewKeyring: false,
   };
   limitWarnings(input);
   const plan = compileContainer(input);

@@ -36,6 +36,8 @@ export interface SavedState {
   /** null: no filter; else what goes with the file seccomp.bpf. */
   seccomp: { flags: string; listener: SeccompListener | null } | null;
   hooks: Hooks;
+  /** Its processes have the session keyring of whoever makes them. */
+  noNewKeyring?: boolean;
 }
 
 /** The spec's own form (runtime.md), which hooks get on their standard input. */
@@ -98,6 +100,16 @@ export function loadState(root: string, id: string): SavedState {
   }
 }
 
+/** Nothing for a container that is not there: it may be deleted between being listed and being read. */
+export function loadIfThere(root: string, id: string): SavedState[] {
+  try {
+    return [loadState(root, id)];
+  } catch (error) {
+    if (error instanceof EngineError && error.kind === 'NotFound') return [];
+    throw error;
+  }
+}
+
 export function listIds(root: string): string[] {
   if (!existsSync(root)) return [];
   return readdirSync(root).filter((name) => ID.test(name) && existsSync(join(root, name, 'state.json')));
@@ -123,6 +135,29 @@ let backend: CgroupBackend | undefined;
 export function cgroupBackend(): CgroupBackend {
   backend ??= createCgroupBackend(readCgroupLayout());
   return backend;
+}
+
+/** Limits for which not every kernel has the file: what they are written to is looked at before. */
+function variesByKernel({ blockIO, cpu }: LinuxResources): boolean {
+  return blockIO !== undefined || cpu?.burst !== undefined || cpu?.idle !== undefined;
+}
+
+/** A directory that shows which files cgroups of this hierarchy have. */
+function anyCgroup(mountPoint: string): string | undefined {
+  const entry = readdirSync(mountPoint, { withFileTypes: true }).find((one) => one.isDirectory());
+  return entry === undefined ? undefined : join(mountPoint, entry.name);
+}
+
+/**
+ * As cgroupBackend, for a container with these limits: those whose file this kernel lacks are warned of instead of
+ * failing. On cgroup v2 the files of another cgroup tell nothing, they depend on what its parent passes on.
+ */
+export function cgroupBackendFor(resources: LinuxResources): CgroupBackend {
+  const { layout } = cgroupBackend();
+  if (layout.v1.length === 0 || !variesByKernel(resources)) return cgroupBackend();
+  const shown = layout.v1.map(({ mountPoint }) => anyCgroup(mountPoint));
+  if (shown.includes(undefined)) return cgroupBackend();
+  return createCgroupBackend({ ...layout, files: new Set(shown.flatMap((path) => readdirSync(path ?? ''))) });
 }
 
 function isFrozen({ cgroupsPath }: SavedState): boolean {

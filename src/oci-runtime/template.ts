@@ -74,6 +74,36 @@ export function template(): OciConfig {
   };
 }
 
+/**
+ * As `runc spec --rootless`: the caller is root in a user namespace of its own, on the host's network, without limits (a
+ * user may set none), and what names other ids is left out.
+ */
+export function rootless(config: OciConfig, uid: number, gid: number): OciConfig {
+  const { resources: _none, namespaces = [], ...linux } = config.linux ?? {};
+  const mounts = (config.mounts ?? [])
+    .filter(({ type }) => type !== 'cgroup')
+    .map((mount): Mount => {
+      // A sysfs needs a network namespace of the same user namespace.
+      if (mount.type === 'sysfs') return { ...mount, type: 'bind', source: '/sys', options: SYS_OPTIONS };
+      return {
+        ...mount,
+        ...(mount.options ? { options: mount.options.filter((word) => !/^[ug]id=/.test(word)) } : {}),
+      };
+    });
+  return {
+    ...config,
+    mounts,
+    linux: {
+      ...linux,
+      uidMappings: [{ containerID: 0, hostID: uid, size: 1 }],
+      gidMappings: [{ containerID: 0, hostID: gid, size: 1 }],
+      namespaces: [...namespaces.filter(({ type }) => type !== 'network' && type !== 'cgroup'), { type: 'user' }],
+    },
+  };
+}
+
+const SYS_OPTIONS = ['rbind', 'nosuid', 'noexec', 'nodev', 'ro'];
+
 const ALL_CAPABILITIES = (1n << 41n) - 1n;
 
 export function features(seccompFlags: { known: string[]; supported: string[] }): object {

@@ -22,8 +22,8 @@ export interface AuditFinding {
 }
 
 export interface AuditReport {
-  /** id and name are '' for a request that is not a container yet. */
-  subject: { kind: 'container' | 'request'; id: string; name: string; image: string };
+  /** id and name are '' for a request that is not a container yet. `isle-runtime audit` reports on a bundle, named by its directory. */
+  subject: { kind: 'container' | 'request' | 'bundle'; id: string; name: string; image: string };
   host: { kernel: string; lsms: string[] };
   counts: Record<AuditSeverity, number>;
   /** The worst first. */

@@ -25,7 +25,7 @@ export function renderAudit(report: AuditReport, shown: readonly AuditFinding[],
 }
 
 function header({ subject, counts, findings, host }: AuditReport, { style }: AuditOptions): string {
-  const name = subject.name.replace(/^\//, '') || words.request;
+  const name = (subject.kind === 'bundle' ? subject.name : subject.name.replace(/^\//, '')) || words.request;
   const facts = [subject.kind === 'container' ? `container · ${shortId(subject.id)}` : '', subject.image];
   const rest = [...facts.filter((fact) => fact !== ''), words.kernel(host.kernel, host.lsms)];
   const title = `${style.bold(name)}  ${style.dim(rest.join(' · '))}`;

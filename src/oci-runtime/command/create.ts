@@ -6,13 +6,22 @@ import { type Flags, type ParsedFlags, parseFlags } from '../flags.ts';
 import { executeInForeground, executePlan } from '../islet.ts';
 import { destroy, release, signal } from '../lifecycle.ts';
 
+const NO_PIVOT = 'without pivot_root a container can get out of its root';
+const NO_PIDFD = 'isle-runtime hands out no pidfd; --pid-file tells the pid';
+
 export const CREATE_FLAGS: Flags = {
   bundle: { kind: 'text', short: 'b', usage: 'directory with config.json (default: the working directory)' },
   'console-socket': { kind: 'text', usage: "unix socket that gets the terminal's master" },
   'pid-file': { kind: 'text', usage: "file for the pid of the container's first process" },
   'preserve-fds': { kind: 'text', usage: 'number of descriptors from 3 up that the container keeps' },
-  'no-pivot': { kind: 'switch', usage: 'refused: without pivot_root a container can get out of its root' },
-  'no-new-keyring': { kind: 'switch', usage: "refused: the container would see its creator's keys" },
+  config: { kind: 'text', short: 'f', usage: "another file than the bundle's config.json" },
+  'no-pivot': { kind: 'switch', usage: `refused: ${NO_PIVOT}`, refused: NO_PIVOT },
+  'no-new-keyring': {
+    kind: 'switch',
+    usage: "keep the session keyring of the caller: the container sees the caller's keys",
+  },
+  'no-subreaper': { kind: 'switch', usage: 'orphans of the container go to the parent of this process' },
+  'pidfd-socket': { kind: 'text', usage: `refused: ${NO_PIDFD}`, refused: NO_PIDFD },
 };
 
 export const RUN_FLAGS: Flags = {
@@ -25,21 +34,16 @@ function requestOf(flags: ParsedFlags, foreground: boolean): CreateRequest {
   const [id, ...more] = flags.rest;
   if (id === undefined || more.length > 0)
     throw new EngineError('InvalidParameter', 'exactly one container id is needed');
-  for (const name of ['no-pivot', 'no-new-keyring']) {
-    if (flags.on(name)) {
-      throw new EngineError(
-        'NotImplemented',
-        `--${name} is refused: ${CREATE_FLAGS[name]?.usage.replace('refused: ', '') ?? ''}`,
-      );
-    }
-  }
   return {
     id,
     bundle: flags.text('bundle') ?? '.',
+    configFile: flags.text('config') ?? 'config.json',
     pidFile: flags.text('pid-file'),
     consoleSocket: flags.text('console-socket'),
     preserveFds: flags.number('preserve-fds') ?? 0,
     foreground,
+    noNewKeyring: flags.on('no-new-keyring'),
+    noSubreaper: flags.on('no-subreaper'),
   };
 }
 

@@ -29,6 +29,7 @@ export const EXEC_FLAGS: Flags = {
   'no-new-privs': { kind: 'switch', usage: 'set-uid programs give nothing' },
   apparmor: { kind: 'text', usage: 'AppArmor profile' },
   'process-label': { kind: 'text', usage: 'SELinux label' },
+  cgroup: { kind: 'list', usage: "[CONTROLLER:]PATH of a cgroup below the container's, may be repeated" },
   'ignore-paused': { kind: 'switch', usage: 'also in a paused container: the process waits' },
 };
 
@@ -145,6 +146,7 @@ async function execInContainer(context: RuntimeContext, flags: ParsedFlags): Pro
     cgroups: cgroupBackend(),
     seccomp: filterOf(directory, state),
     consoleSocket,
+    subCgroups: flags.list('cgroup'),
   });
   const call = { islet: context.islet, plan, directory, cwd: '/', preserved: flags.number('preserve-fds') ?? 0 };
   try {

@@ -13,7 +13,7 @@ import {
   loadState,
   ociState,
   ownerOf,
-  type SavedState,
+  loadIfThere,
   statusOf,
 } from '../state.ts';
 
@@ -51,15 +51,32 @@ export const LIST_FLAGS: Flags = {
   quiet: { kind: 'switch', short: 'q', usage: 'only the ids' },
 };
 
-/** A container may be deleted between being listed and being read. */
-function loadIfThere(root: string, id: string): SavedState[] {
+const FORMATS = ['table', 'json'];
+
+function formatOf(flags: ParsedFlags): string {
+  const format = flags.text('format') ?? 'table';
+  if (!FORMATS.includes(format)) {
+    throw new EngineError('InvalidParameter', `invalid format option: --format "${format}" is neither table nor json`);
+  }
+  return format;
+}
+
+/** With --regex the ids that match, otherwise the one id itself. */
+function matchingIds({ root }: RuntimeContext, flags: ParsedFlags, id: string): string[] {
+  if (!flags.on('regex')) return [id];
   try {
-    return [loadState(root, id)];
-  } catch (error) {
-    if (error instanceof EngineError && error.kind === 'NotFound') return [];
-    throw error;
+    const pattern = new RegExp(id);
+    return listIds(root).filter((name) => pattern.test(name));
+  } catch (cause) {
+    throw new EngineError('InvalidParameter', `--regex: ${(cause as Error).message}`, { cause });
   }
 }
+
+const REGEX = {
+  kind: 'switch',
+  short: 'r',
+  usage: 'ID is a regular expression: all containers whose ids match',
+} as const;
 
 function table(rows: readonly string[][]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
@@ -76,6 +93,7 @@ function table(rows: readonly string[][]): string {
 
 export const list: Command = (context, args) => {
   const flags = parseFlags(LIST_FLAGS, args);
+  const format = formatOf(flags);
   const containers = listIds(context.root)
     .flatMap((id) => loadIfThere(context.root, id))
     .map((saved) => {
@@ -89,7 +107,7 @@ export const list: Command = (context, args) => {
       };
     });
   if (flags.on('quiet')) process.stdout.write(containers.map(({ id }) => `${id}\n`).join(''));
-  else if (flags.text('format') === 'json') process.stdout.write(`${JSON.stringify(containers)}\n`);
+  else if (format === 'json') process.stdout.write(`${JSON.stringify(containers)}\n`);
   else {
     const rows = containers.map(({ id, pid, status, bundle, created, owner }) => [
       id,
@@ -106,6 +124,7 @@ export const list: Command = (context, args) => {
 
 export const KILL_FLAGS: Flags = {
   all: { kind: 'switch', short: 'a', usage: 'every process of the container' },
+  regex: REGEX,
 };
 
 function signalNumber(given: string): number {
@@ -122,31 +141,35 @@ export const kill: Command = (context, args) => {
   if (id === undefined || more.length > 0)
     throw new EngineError('InvalidParameter', 'a container id and at most one signal are needed');
   const number = signalNumber(given);
+  for (const one of matchingIds(context, flags, id)) send(context, one, number, flags.on('all'));
+  return 0;
+};
+
+function send(context: RuntimeContext, id: string, number: number, toAll: boolean): void {
   const saved = loadState(context.root, id);
-  if (flags.on('all')) {
+  if (toAll) {
     for (const pid of processesOf(saved)) signal(pid, number);
-    return 0;
+    return;
   }
   // Engines look for these words.
   if (statusOf(context.root, saved) === 'stopped') throw new EngineError('Conflict', 'container not running');
   signal(saved.pid, number);
-  return 0;
-};
+}
 
 export const DELETE_FLAGS: Flags = {
   force: { kind: 'switch', short: 'f', usage: 'also when it runs (it is killed) or does not exist' },
+  regex: REGEX,
 };
 
 export const remove: Command = (context, args) => {
   const flags = parseFlags(DELETE_FLAGS, args);
-  const id = onlyId(flags);
-  const force = flags.on('force');
-  const [saved] = loadIfThere(context.root, id);
-  if (saved === undefined) {
-    if (force) return 0;
-    loadState(context.root, id);
-    return 1;
-  }
+  for (const id of matchingIds(context, flags, onlyId(flags))) removeOne(context, id, flags.on('force'));
+  return 0;
+};
+
+function removeOne(context: RuntimeContext, id: string, force: boolean): void {
+  const saved = force ? loadIfThere(context.root, id)[0] : loadState(context.root, id);
+  if (saved === undefined) return;
   const status = statusOf(context.root, saved);
   if (!force && (status === 'running' || status === 'paused' || status === 'creating')) {
     throw new EngineError('Conflict', `cannot delete container ${id} that is not stopped: ${status}`, {
@@ -154,8 +177,7 @@ export const remove: Command = (context, args) => {
     });
   }
   destroy(context, saved);
-  return 0;
-};
+}
 
 export const PS_FLAGS: Flags = {
   format: { kind: 'text', short: 'f', usage: 'table (default) or json' },
@@ -163,10 +185,11 @@ export const PS_FLAGS: Flags = {
 
 export const ps: Command = async (context, args) => {
   const flags = parseFlags(PS_FLAGS, args, true);
+  const format = formatOf(flags);
   const [id, ...psArgs] = flags.rest;
   if (id === undefined) throw new EngineError('InvalidParameter', 'a container id is needed');
   const pids = processesOf(loadState(context.root, id));
-  if (flags.text('format') === 'json') {
+  if (format === 'json') {
     process.stdout.write(`${JSON.stringify(pids)}\n`);
     return 0;
   }

@@ -10,12 +10,15 @@ import type { Mount } from '../../oci/runtime-spec.ts';
 import { configShape } from './shape.ts';
 import type { OciConfig } from './types.ts';
 
-export interface LoadedConfig {
+export interface BundleConfig {
   config: OciConfig;
-  /** Absolute, without symbolic links. */
-  rootDirectory: string;
   /** linux.seccomp as it was written, so that 64-bit numbers keep their digits; null: no filter. */
   seccomp: string | null;
+}
+
+export interface LoadedConfig extends BundleConfig {
+  /** Absolute, without symbolic links. */
+  rootDirectory: string;
   warnings: string[];
 }
 
@@ -113,22 +116,36 @@ function warnOfDevices({ mounts = [], linux }: OciConfig, warnings: string[]): v
   warnings.push(`${CONFIG}linux.devices: not made, because mounts[${at}] brings a /dev of its own`);
 }
 
-/** `text` is that of a bundle's config.json. Throws EngineError with the JSON path of what is wrong. */
-export function checkConfig(text: string, bundle: string): LoadedConfig {
-  const config = parseJson(text, join(bundle, 'config.json')) as OciConfig;
+function parseConfig(text: string, path: string): BundleConfig {
+  const config = parseJson(text, path) as OciConfig;
   configShape(config, CONFIG);
   if (!VERSION.test(config.ociVersion)) {
     refuse(`${CONFIG}ociVersion`, `version ${shown(config.ociVersion)} is not known`, 'isle-runtime speaks 1.x.y');
   }
+  return { config, seccomp: seccompText(text, config) };
+}
+
+/** Only its shape is checked: what it asks for may be impossible on this host. Throws EngineError. */
+export function readBundleConfig(path: string): BundleConfig {
+  return parseConfig(readConfig(path), path);
+}
+
+function check({ config, seccomp }: BundleConfig, bundle: string): LoadedConfig {
   const warnings: string[] = [];
   checkLinux(config, CONFIG, warnings);
   checkMounts(config.mounts ?? [], `${CONFIG}mounts`, { bundle, maps: config.linux ?? {}, warnings });
   warnOfDevices(config, warnings);
   if (config.process !== undefined) checkProcess(config.process, `${CONFIG}process`, warnings);
   checkHooks(config);
-  return { config, rootDirectory: checkRoot(config, bundle), seccomp: seccompText(text, config), warnings };
+  return { config, rootDirectory: checkRoot(config, bundle), seccomp, warnings };
 }
 
-export function loadConfig(bundle: string): LoadedConfig {
-  return checkConfig(readConfig(join(bundle, 'config.json')), bundle);
+/** `text` is that of a bundle's config.json. Throws EngineError with the JSON path of what is wrong. */
+export function checkConfig(text: string, bundle: string): LoadedConfig {
+  return check(parseConfig(text, join(bundle, 'config.json')), bundle);
+}
+
+/** As checkConfig, of a file. */
+export function loadConfig(bundle: string, path: string): LoadedConfig {
+  return check(readBundleConfig(path), bundle);
 }

@@ -144,8 +144,27 @@ const SHARED_IDS: Finding = {
   origin: 'default',
 };
 
+/** In the host's eyes the holder of this id is root, although without a capability. */
+function mapsHostRoot({ spec }: AuditInput): Finding[] {
+  const map = spec.linux?.uidMappings?.find(({ hostID, size }) => hostID === 0 && size > 0);
+  if (map === undefined) return [];
+  return [
+    {
+      id: 'maps-host-root',
+      title: "The user namespace has the host's root in it",
+      severity: 'medium',
+      what: `linux.uidMappings: ${map.containerID} inside is 0 on the host`,
+      attack:
+        'Becomes that id and is the owner of every file of root that comes within reach (a mounted directory, a descriptor left open): it writes them as on the host itself.',
+      fix: 'Map ids that nobody else on the host has, from /etc/subuid.',
+      reference: 'user_namespaces(7)',
+      origin: 'asked',
+    },
+  ];
+}
+
 export const userNamespaceFindings: Rule = (input) => {
-  if (hasUserNamespace(input)) return input.sharesIds === true ? [SHARED_IDS] : [];
+  if (hasUserNamespace(input)) return [...mapsHostRoot(input), ...(input.sharesIds === true ? [SHARED_IDS] : [])];
   const asked = input.hostConfig.UsernsMode === 'host';
   return [
     {

@@ -71,6 +71,7 @@ export interface AuditedSpec {
   mounts?: { destination: string; type?: string; source?: string; options?: string[] }[];
   linux?: {
     namespaces?: { type: string; path?: string }[];
+    uidMappings?: { containerID: number; hostID: number; size: number }[];
     devices?: { path: string; type: string; major?: number; minor?: number }[];
     resources?: {
       devices?: AuditedDeviceRule[];
