@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "hold.h"
 #include "plan.h"
 
 static bool outlives;
@@ -49,6 +50,7 @@ void child_main(struct context *ctx, const int stdio[3]) {
   }
   plan_run_section(ctx, SECTION_CHILD);
   /* Only reached on failure: the report is in the shared page, and our end of the socket closes. */
+  if (hold_is_over()) hold_tell_failure(ctx);
   _exit(1);
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "fence.h"
+#include "hold.h"
 #include "init.h"
 #include "plan.h"
 
@@ -79,5 +80,5 @@ int run_exec(struct context *ctx, const struct op_exec *op) {
   if (ctx->init_fd >= 0) return init_exec(ctx, argv, op->argv.count, env);
   if (!strchr(argv[0], '/')) return search_and_exec(ctx, op->search_path, argv, env);
   execve(argv[0], argv, env);
-  return errno;
+  return hold_is_over() ? fail(ctx, errno, "%s", argv[0]) : errno;
 }

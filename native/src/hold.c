@@ -1,5 +1,6 @@
 #include "hold.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -76,12 +77,31 @@ int run_open_hold(struct context *ctx, const struct op_open_hold *op) {
   return S_ISFIFO(info.st_mode) ? 0 : fail(ctx, EINVAL, "%s is not a FIFO", op->path);
 }
 
+static bool over;
+
+bool hold_is_over(void) {
+  return over;
+}
+
+void hold_tell_failure(const struct context *ctx) {
+  const struct report *report = ctx->report;
+  char reason[128], line[DETAIL_SIZE + 192];
+  snprintf(reason, sizeof(reason), "%s", strerror(report->error));
+  reason[0] = (char)tolower((unsigned char)reason[0]);
+  bool is_exec = report->failed_op >= 0 && ctx->plan.ops[report->failed_op].code == OP_EXEC;
+  int length = snprintf(line, sizeof(line), "%s %s: %s\n", is_exec ? "exec" : "isle-runtime: start failed:", report->detail, reason);
+  /* Nothing is to be done about output that nobody takes. */
+  if (length > 0) write_all(STDERR_FILENO, line, (size_t)length < sizeof(line) ? (size_t)length : sizeof(line) - 1);
+}
+
 int run_hold(struct context *ctx, const struct op_hold *op) {
   (void)op;
   char byte;
   int error = send_byte(ctx, SYNC_HELD);
   if (error != 0) return error;
-  return read_byte(ctx->hold_fd, &byte) < 0 ? errno : 0;
+  if (read_byte(ctx->hold_fd, &byte) < 0) return errno;
+  over = true;
+  return 0;
 }
 
 /* What execve would say of it: 0 when it is a file that may be executed. */

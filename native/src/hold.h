@@ -9,4 +9,9 @@
 
 /* Takes the terminal's master: sends it to the console socket and closes it, or keeps it for the proxy. 0 or an errno. */
 int hold_terminal(struct context *ctx, int master);
+
+/* Has this process been let go on by `start`? From then on nobody waits for its report. */
+bool hold_is_over(void);
+/* Writes what has failed since then to standard error, the container's own, as runc does: else its end would have no reason. */
+void hold_tell_failure(const struct context *ctx);
 #endif

@@ -26,6 +26,9 @@ const WORDS: Readonly<Record<string, { what?: string; fix?: string }>> = {
   },
   'no-new-privileges-unset': { fix: 'Set process.noNewPrivileges.' },
   'root-user': { fix: 'Set process.user to the ids of a user without rights.' },
+  'no-user-namespace': {
+    fix: 'Add {"type": "user"} to linux.namespaces, with linux.uidMappings and gidMappings to ids that nobody else has.',
+  },
   'host-pid': { fix: 'Add {"type": "pid"} to linux.namespaces.' },
   'host-network': { fix: 'Add {"type": "network"} to linux.namespaces.' },
   'host-ipc': { fix: 'Add {"type": "ipc"} to linux.namespaces.' },
@@ -39,6 +42,21 @@ const WORDS: Readonly<Record<string, { what?: string; fix?: string }>> = {
   'kernel-files-visible': { fix: 'Add them to linux.maskedPaths.' },
 };
 
+/** Ways out that are flags of an engine. */
+const FIXES: readonly (readonly [from: RegExp, to: string])[] = [
+  [/Pass the single device with --device\./, 'List the single device in linux.devices.'],
+  [/Start isled with --selinux-enabled\./, 'Set process.selinuxLabel and linux.mountLabel.'],
+  [/Install what loads policies.*/, 'Set process.apparmorProfile to a profile that the kernel has.'],
+];
+
+/** Of a capability it is always the same; the engine's words name its flags. */
+function fixOf({ id, what, fix }: Finding): string {
+  const capability = /^capability (CAP_\w+)$/.exec(what)?.[1];
+  if (capability !== undefined && id.startsWith('cap-'))
+    return `Take ${capability} out of the sets of process.capabilities.`;
+  return FIXES.reduce((text, [from, to]) => text.replace(from, to), fix);
+}
+
 const FIELDS: readonly (readonly [from: RegExp, to: string])[] = [
   [/^HostConfig\.ReadonlyPaths/, 'linux.readonlyPaths'],
   [/^HostConfig\.MaskedPaths/, 'linux.maskedPaths'],
@@ -49,18 +67,28 @@ const FIELDS: readonly (readonly [from: RegExp, to: string])[] = [
 function inBundleWords(finding: Finding): Finding {
   const { what, fix } = WORDS[finding.id] ?? {};
   const named = FIELDS.reduce((text, [from, to]) => text.replace(from, to), finding.what);
-  return { ...finding, what: what ?? named, fix: fix ?? finding.fix };
+  return { ...finding, what: what ?? named, fix: fix ?? fixOf(finding) };
 }
 
 const NAMESPACE_FILES: Partial<Record<Namespace['type'], string>> = { network: 'net', mount: 'mnt' };
 
-const inodeOf = (path: string): number | undefined => statSync(path, { throwIfNoEntry: false })?.ino;
+/** undefined: it is not there, or not to be seen. */
+function inodeOf(path: string): number | undefined {
+  try {
+    return statSync(path).ino;
+  } catch (thrown) {
+    if (['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM'].includes((thrown as NodeJS.ErrnoException).code ?? ''))
+      return undefined;
+    throw thrown;
+  }
+}
 
-/** Is it the host's own, by another path? */
+/** Is it the host's own, or the one that this program runs in, by whatever path? */
 function isHosts({ type, path }: Namespace): boolean {
   if (path === undefined || path === '') return false;
   const inode = inodeOf(path);
-  return inode !== undefined && inode === inodeOf(`/proc/1/ns/${NAMESPACE_FILES[type] ?? type}`);
+  const file = NAMESPACE_FILES[type] ?? type;
+  return inode !== undefined && ['1', 'self'].some((pid) => inodeOf(`/proc/${pid}/ns/${file}`) === inode);
 }
 
 const MODE_FIELDS = { pid: 'PidMode', network: 'NetworkMode', ipc: 'IpcMode', uts: 'UTSMode' } as const;

@@ -1,5 +1,5 @@
 /** What `create` and `run` share: from a bundle to a container that waits for its start. */
-import { fstatSync, realpathSync, writeFileSync } from 'node:fs';
+import { realpathSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { EngineError } from '../errors.ts';
 import type { Process } from '../oci/runtime-spec.ts';
@@ -7,6 +7,7 @@ import { cgroupsPath } from './cgroups-path.ts';
 import { loadConfig } from './config/load.ts';
 import type { OciConfig } from './config/types.ts';
 import type { RuntimeContext } from './context.ts';
+import { activatedSockets, checkPreserved } from './descriptors.ts';
 import { compileFilter } from './filter.ts';
 import type { IsletCall } from './islet.ts';
 import { compileContainer, limitWarnings } from './plan.ts';
@@ -47,17 +48,9 @@ type Runnable = OciConfig & { process: Process };
 
 /** systemd's socket activation hands descriptors from 3 up over; the container's program is the one to take them. */
 function preservedFds(request: CreateRequest, process: Process): number {
-  const listen = Number(globalThis.process.env['LISTEN_FDS'] ?? 0) || 0;
+  const listen = activatedSockets(globalThis.process.env);
   if (listen > 0) process.env.push(`LISTEN_FDS=${listen}`, 'LISTEN_PID=1');
-  const count = request.preserveFds + listen;
-  for (let fd = 3; fd < 3 + count; fd++) {
-    try {
-      fstatSync(fd);
-    } catch {
-      throw new EngineError('InvalidParameter', `--preserve-fds: descriptor ${fd} is not open`);
-    }
-  }
-  return count;
+  return checkPreserved(request.preserveFds + listen);
 }
 
 function checkTerminal({ foreground, consoleSocket }: CreateRequest, process: Process): void {

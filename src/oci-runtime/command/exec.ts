@@ -7,6 +7,7 @@ import { parseJson } from '../config/load.ts';
 import { checkProcess } from '../config/process.ts';
 import { processShape } from '../config/shape.ts';
 import type { Command, RuntimeContext } from '../context.ts';
+import { checkPreserved } from '../descriptors.ts';
 import { runtimeMessage } from '../errors.ts';
 import { compileExec } from '../exec-plan.ts';
 import { type Flags, type ParsedFlags, parseFlags } from '../flags.ts';
@@ -139,6 +140,7 @@ async function execInContainer(context: RuntimeContext, flags: ParsedFlags): Pro
   if (process.terminal === true && consoleSocket === undefined && detach) {
     throw new EngineError('InvalidParameter', 'a terminal of a detached process needs --console-socket');
   }
+  const preserved = checkPreserved(flags.number('preserve-fds') ?? 0);
   const directory = containerDirectory(context.root, id);
   const plan = compileExec({
     state,
@@ -148,7 +150,7 @@ async function execInContainer(context: RuntimeContext, flags: ParsedFlags): Pro
     consoleSocket,
     subCgroups: flags.list('cgroup'),
   });
-  const call = { islet: context.islet, plan, directory, cwd: '/', preserved: flags.number('preserve-fds') ?? 0 };
+  const call = { islet: context.islet, plan, directory, cwd: '/', preserved };
   try {
     return await execute(call, detach, flags.text('pid-file'));
   } catch (thrown) {
