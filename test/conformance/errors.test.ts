@@ -119,7 +119,7 @@ describe('isle-runtime: errors', () => {
       /--rootless/,
       /--console-socket/,
       /invalid container ID/,
-      /no such command: checkpoint/,
+      /does not support checkpoints/,
     ];
     errors.forEach(([code, stderr], index) => {
       assert.equal(code, 1);
