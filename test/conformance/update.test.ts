@@ -103,7 +103,7 @@ for (const runtime of RUNTIMES) {
       writeFileSync(join(box.directory, 'wrong.json'), '{"pids": {"limit": "5"}}');
       const wrong = await box.call(['update', '--resources', join(box.directory, 'wrong.json'), id]);
       assert.equal(wrong.code, 1);
-      assert.match(wrong.stderr, /resources\.pids\.limit: must be a whole number, is "5"/);
+      assert.match(wrong.stderr, /pids\.limit: must be a whole number, is "5"/);
     });
   });
 }
