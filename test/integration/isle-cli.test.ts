@@ -37,6 +37,33 @@ describe('isle', () => {
     assert.match(text, /memory 64 MiB, processes 50, CPU unlimited/);
   });
 
+  it('attaches: input, both streams, and the exit code of the container', async () => {
+    await ok(
+      'run',
+      '-d',
+      '-i',
+      '--name',
+      'fed',
+      world.busybox,
+      'sh',
+      '-c',
+      'read l; echo "got $l"; echo no >&2; exit 7',
+    );
+    const { code, stdout, stderr } = await isle(['attach', 'fed'], 'hello\n');
+    assert.deepEqual([code, stdout, stderr], [7, 'got hello\n', 'no\n']);
+    await ok('rm', 'fed');
+  });
+
+  it('gives log drivers and options on, and shows what they add', async () => {
+    const options = ['--log-driver', 'json-file', '--log-opt', 'max-size=1m', '--log-opt', 'tag={{.Name}}'];
+    await ok('run', '--name', 'tagged', ...options, world.busybox, 'echo', 'hi');
+    assert.equal(await ok('logs', '--details', 'tagged'), 'tag=tagged hi');
+    await ok('rm', 'tagged');
+    const { code, stderr } = await isle(['run', '--log-driver', 'nope', world.busybox, 'true']);
+    assert.equal(code, 125);
+    assert.match(stderr, /plugin "nope" not found/);
+  });
+
   it('runs, lists, shows logs of, stops and removes containers', async () => {
     const { busybox } = world;
     const id = await ok('run', '-d', '--name', 'web', busybox, 'sh', '-c', 'echo started; exec sleep 100');
