@@ -18,10 +18,25 @@ export function containerRoot(context: ContainersContext, container: Container):
   return { overlay: context.snapshots.container(record.id), idMap: record.idMap ?? null, binds };
 }
 
+/**
+ * Runs what mounts the root of a container that does not run, in the container's turn: two mounts of one writable layer at
+ * the same time, such as its start's, take the kernel's work directory from each other (ENOENT). dockerd locks it too.
+ */
+export function whileNotStarted<T>(container: Container, body: () => Promise<T>): Promise<T> {
+  return container.running ? body() : container.exclusive(body);
+}
+
+/** Operations that look at the first process of a container that runs. */
+const OF_PROCESS: ReadonlySet<string> = new Set(['rootOf', 'joinOpen']);
+
 /** What the kernel said of a path, in Docker's words. */
 export function pathError(thrown: unknown, container: Container, path: string): unknown {
   if (!(thrown instanceof PlanError)) return thrown;
   const { record } = container;
+  if (thrown.errno === 'ESRCH' || (OF_PROCESS.has(thrown.operation) && thrown.errno === 'ENOENT')) {
+    const message = `container ${record.id} ended while its files were looked at`;
+    return new EngineError('Conflict', message, { hint: 'ask again: they are there still', cause: thrown });
+  }
   if (thrown.operation === 'packTree' && thrown.errno === 'ENOENT') {
     return new EngineError('NotFound', `Could not find the file ${path} in container ${record.name}`, {
       cause: thrown,

@@ -17,7 +17,7 @@ import { publish } from '../publish.ts';
 import { resolveContainerUser } from '../users.ts';
 import { changesOf } from './changes.ts';
 import { packItems, type PathStat, pathStat, tarOf } from './pack.ts';
-import { containerRoot, pathError } from './root.ts';
+import { containerRoot, pathError, whileNotStarted } from './root.ts';
 
 /** Absolute, cleaned, with a trailing `/` or `/.` kept: it says that a directory is meant. */
 function containerPath(path: string): string {
@@ -40,6 +40,21 @@ interface Packing {
 async function* following(first: PackItem, items: AsyncIterable<PackItem>): AsyncGenerator<PackItem> {
   yield first;
   yield* items;
+}
+
+/** What `start` gives, from the first item on, which comes when the root is mounted. */
+async function* explained(start: () => AsyncGenerator<PackItem>, container: Container): AsyncGenerator<PackItem> {
+  try {
+    const { items, first } = await whileNotStarted(container, async () => {
+      const begun = start();
+      return { items: begun, first: await begun.next() };
+    });
+    if (first.done === true) return;
+    yield first.value;
+    yield* items;
+  } catch (thrown) {
+    throw pathError(thrown, container, '/');
+  }
 }
 
 export class ArchiveService implements ArchivesBackend {
@@ -66,9 +81,11 @@ export class ArchiveService implements ArchivesBackend {
   /** Begins to read at a path: the first item tells what is there. */
   async #pack(container: Container, path: string, flags: number): Promise<Packing> {
     const asked = containerPath(path);
-    const items = packItems(this.#context, compilePack(containerRoot(this.#context, container), asked, flags));
     try {
-      const { value: first } = await items.next();
+      const { items, first } = await whileNotStarted(container, async () => {
+        const begun = packItems(this.#context, compilePack(containerRoot(this.#context, container), asked, flags));
+        return { items: begun, first: (await begun.next()).value };
+      });
       if (first?.kind !== 'entry') throw new EngineError('System', `islet told nothing of ${path}`);
       return { stat: pathStat(first.entry, asked), first, items };
     } catch (thrown) {
@@ -78,9 +95,12 @@ export class ArchiveService implements ArchivesBackend {
 
   export(name: string): Readable {
     const container = this.#find(name);
-    const plan = compilePack({ ...containerRoot(this.#context, container), binds: [] }, '/', PACK_FLAGS.oneFileSystem);
+    const start = () => {
+      const root = { ...containerRoot(this.#context, container), binds: [] };
+      return packItems(this.#context, compilePack(root, '/', PACK_FLAGS.oneFileSystem));
+    };
     publish(this.#context, container, 'export');
-    return this.#tar(container, packItems(this.#context, plan), '');
+    return this.#tar(container, explained(start, container), '');
   }
 
   #tar(container: Container, items: AsyncIterable<PackItem>, rootName: string): Readable {
@@ -111,20 +131,18 @@ export class ArchiveService implements ArchivesBackend {
       prefix: target,
       owner: (owner) => ownerOnHost(record.idMap, user ?? owner),
     });
-    const root = containerRoot(this.#context, container);
-    const islet = new PlanProcess(
-      this.#context.islet,
-      compileUnpack(root, options.noOverwriteDirNonDir),
-      this.#context.runDir,
-    );
-    try {
-      await feed(islet, source, sink, encoder);
-      await islet.done;
-    } catch (thrown) {
-      throw pathError(thrown, container, path);
-    } finally {
-      islet.kill();
-    }
+    await whileNotStarted(container, async () => {
+      const plan = compileUnpack(containerRoot(this.#context, container), options.noOverwriteDirNonDir);
+      const islet = new PlanProcess(this.#context.islet, plan, this.#context.runDir);
+      try {
+        await feed(islet, source, sink, encoder);
+        await islet.done;
+      } catch (thrown) {
+        throw pathError(thrown, container, path);
+      } finally {
+        islet.kill();
+      }
+    });
     publish(this.#context, container, 'extract-to-dir');
   }
 
