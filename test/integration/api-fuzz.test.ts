@@ -14,40 +14,57 @@ const AT_ONCE = 8;
 const PATIENCE_MS = 20_000;
 
 /** Method and path of what changes or asks about this engine only: nothing that goes to a registry, nor removes the victim. */
-const TARGETS = [
-  ...[
-    'GET /_ping',
-    'HEAD /_ping',
-    'GET /version',
-    'GET /info',
-    'GET /events?since=1&until=2',
-    'GET /system/df?type=image',
-  ],
-  'GET /containers/json?all=1&limit=2&size=1&filters={"status":["running"],"label":{"a=b":true}}',
-  ...['POST /containers/create?name=fuzz', 'POST /containers/create'],
-  ...['GET /containers/NAME/json?size=1', 'GET /containers/NAME/top?ps_args=-ef', 'GET /containers/NAME/changes'],
-  ...['GET /containers/NAME/stats?stream=0&one-shot=1', 'GET /containers/NAME/logs?stdout=1&tail=5&since=1&until=2'],
-  ...['POST /containers/NAME/start', 'POST /containers/NAME/stop?t=0', 'POST /containers/NAME/restart?t=0&signal=KILL'],
-  ...['POST /containers/NAME/kill?signal=9', 'POST /containers/NAME/pause', 'POST /containers/NAME/unpause'],
-  ...[
-    'POST /containers/NAME/resize?h=10&w=10',
-    'POST /containers/NAME/rename?name=victim',
-    'POST /containers/NAME/update',
-  ],
-  ...['POST /containers/NAME/wait?condition=not-running', 'POST /containers/NAME/attach?logs=1&stdout=1&stream=0'],
-  ...['HEAD /containers/NAME/archive?path=/etc', 'GET /containers/NAME/archive?path=/etc/passwd'],
-  ...['PUT /containers/NAME/archive?path=/tmp&noOverwriteDirNonDir=1', 'GET /containers/NAME/export'],
-  ...['POST /containers/NAME/exec', 'POST /exec/NAME/start', 'POST /exec/NAME/resize?h=1&w=1', 'GET /exec/NAME/json'],
-  ...['DELETE /containers/missing?force=1&v=1&link=0', 'GET /images/json?filters={"dangling":["true"]}'],
-  ...['GET /images/NAME/json', 'GET /images/NAME/history', 'DELETE /images/missing'],
-  ...['GET /networks?filters={"name":["bridge"]}', 'GET /networks/NAME', 'GET /volumes', 'GET /plugins', 'GET /swarm'],
-  ...[
-    'GET /isle/v1/explain/containers/NAME',
-    'GET /isle/v1/audit/containers/NAME',
-    'POST /isle/v1/audit',
-    'POST /commit',
-  ],
-];
+const TARGETS = `
+  GET /_ping
+  HEAD /_ping
+  GET /version
+  GET /info
+  GET /events?since=1&until=2
+  GET /system/df?type=image
+  GET /containers/json?all=1&limit=2&size=1&filters={"status":["running"],"label":{"a=b":true}}
+  POST /containers/create?name=fuzz
+  POST /containers/create
+  GET /containers/NAME/json?size=1
+  GET /containers/NAME/top?ps_args=-ef
+  GET /containers/NAME/changes
+  GET /containers/NAME/stats?stream=0&one-shot=1
+  GET /containers/NAME/logs?stdout=1&tail=5&since=1&until=2
+  POST /containers/NAME/start
+  POST /containers/NAME/stop?t=0
+  POST /containers/NAME/restart?t=0&signal=KILL
+  POST /containers/NAME/kill?signal=9
+  POST /containers/NAME/pause
+  POST /containers/NAME/unpause
+  POST /containers/NAME/resize?h=10&w=10
+  POST /containers/NAME/rename?name=victim
+  POST /containers/NAME/update
+  POST /containers/NAME/wait?condition=not-running
+  POST /containers/NAME/attach?logs=1&stdout=1&stream=0
+  HEAD /containers/NAME/archive?path=/etc
+  GET /containers/NAME/archive?path=/etc/passwd
+  PUT /containers/NAME/archive?path=/tmp&noOverwriteDirNonDir=1
+  GET /containers/NAME/export
+  POST /containers/NAME/exec
+  POST /exec/NAME/start
+  POST /exec/NAME/resize?h=1&w=1
+  GET /exec/NAME/json
+  DELETE /containers/missing?force=1&v=1&link=0
+  GET /images/json?filters={"dangling":["true"]}
+  GET /images/NAME/json
+  GET /images/NAME/history
+  DELETE /images/missing
+  GET /networks?filters={"name":["bridge"]}
+  GET /networks/NAME
+  GET /volumes
+  GET /plugins
+  GET /swarm
+  GET /isle/v1/explain/containers/NAME
+  GET /isle/v1/audit/containers/NAME
+  POST /isle/v1/audit
+  POST /commit
+`
+  .trim()
+  .split(/\n\s*/);
 const NAMES = [
   'victim',
   'missing',
@@ -78,24 +95,30 @@ const WORDS = [
   '{"a":1}',
 ];
 const VALUES: readonly unknown[] = [
-  ...[
-    null,
-    true,
-    false,
-    0,
-    -1,
-    1.5,
-    2 ** 53,
-    -(2 ** 63),
-    1e308,
-    '',
-    'x',
-    '\0',
-    '\u{1F600}',
-    '../..',
-    'a'.repeat(70_000),
-  ],
-  ...[[], [null], ['a', 1], {}, { a: null }, { __proto__: { x: 1 } }, [[[[[[]]]]]], { '': '' }, ['-v', '--', '\n']],
+  null,
+  true,
+  false,
+  0,
+  -1,
+  1.5,
+  2 ** 53,
+  -(2 ** 63),
+  1e308,
+  '',
+  'x',
+  '\0',
+  '\u{1F600}',
+  '../..',
+  'a'.repeat(70_000),
+  [],
+  [null],
+  ['a', 1],
+  {},
+  { a: null },
+  { __proto__: { x: 1 } },
+  [[[[[[]]]]]],
+  { '': '' },
+  ['-v', '--', '\n'],
 ];
 const FIELDS = (
   'Image Cmd Entrypoint Env User WorkingDir Tty Labels Healthcheck StopSignal ExposedPorts Volumes HostConfig Shell ' +
