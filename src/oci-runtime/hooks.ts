@@ -29,7 +29,9 @@ export function hookOps(section: SectionName, hooks: readonly Hook[] | undefined
 }
 
 function complaint(hook: Hook, result: ReturnType<typeof spawnSync>): string | null {
-  if (result.error !== undefined) return result.error.message;
+  const error: NodeJS.ErrnoException | undefined = result.error;
+  // EPIPE: it has not read the state to its end, which it need not.
+  if (error !== undefined && error.code !== 'EPIPE') return error.message;
   if (result.status === 0) return null;
   const output = `${String(result.stdout)}${String(result.stderr)}`.trim().slice(0, 500);
   return `${result.signal ?? `exit status ${result.status}`}${output === '' ? '' : `: ${output}`} (${hook.path})`;
