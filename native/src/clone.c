@@ -19,7 +19,7 @@
 #endif
 
 int run_join_pid(struct context *ctx, const struct op_join_pid *op) {
-  ctx->pidns_fd = open(op->path, O_RDONLY | O_CLOEXEC);
+  ctx->pidns_fd = open_host(op->path, O_RDONLY);
   return ctx->pidns_fd < 0 ? errno : 0;
 }
 

@@ -20,7 +20,7 @@ int run_mkdir(struct context *ctx, const struct op_mkdir *op) {
 
 /* One write(2): cgroup files take a value whole or not at all. */
 static int write_once(const char *path, const void *data, size_t length) {
-  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  int fd = open_host(path, O_WRONLY);
   if (fd < 0) return errno;
   ssize_t written = write(fd, data, length);
   int error = written < 0 ? errno : (size_t)written == length ? 0 : EIO;
@@ -46,7 +46,7 @@ int run_rmdir(struct context *ctx, const struct op_rmdir *op) {
 
 int run_sync_file(struct context *ctx, const struct op_sync_file *op) {
   (void)ctx;
-  int fd = open(op->path, O_RDONLY | O_CLOEXEC);
+  int fd = open_host(op->path, O_RDONLY);
   int error = fd < 0 || fsync(fd) < 0 ? errno : 0;
   close_fd(&fd);
   return error;

@@ -47,7 +47,7 @@ int run_child_netns(struct context *ctx, const struct op_child_netns *op) {
 
 int netns_enter(const char *path) {
   int home = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);
-  int there = open(path, O_RDONLY | O_CLOEXEC);
+  int there = open_host(path, O_RDONLY);
   int error = home < 0 || there < 0 || setns(there, CLONE_NEWNET) < 0 ? errno : 0;
   close_fd(&there);
   if (error == 0) return home;
@@ -90,7 +90,7 @@ int run_unshare(struct context *ctx, const struct op_unshare *op) {
 
 int run_setns(struct context *ctx, const struct op_setns *op) {
   (void)ctx;
-  int fd = open(op->path, O_RDONLY | O_CLOEXEC);
+  int fd = open_host(op->path, O_RDONLY);
   if (fd < 0) return errno;
   int error = setns(fd, (int)op->ns_type) < 0 ? errno : 0;
   close(fd);

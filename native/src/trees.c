@@ -109,7 +109,7 @@ static int clone_tree(struct context *ctx, const struct op_hold_tree *op, int *t
 
 /* The tree of another container: its links are not followed, as they were made by that container. */
 static int clone_foreign_tree(struct context *ctx, const struct op_hold_tree *op, int *tree) {
-  int namespace_fd = open(op->ns_path, O_RDONLY | O_CLOEXEC);
+  int namespace_fd = open_host(op->ns_path, O_RDONLY);
   if (namespace_fd < 0) return fail(ctx, errno, "%s", op->ns_path);
   int error = enter_namespace(ctx, namespace_fd);
   close(namespace_fd);

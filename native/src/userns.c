@@ -60,7 +60,7 @@ int run_user_ns(struct context *ctx, const struct op_user_ns *op) {
 
 int run_join_user(struct context *ctx, const struct op_join_user *op) {
   close_fd(&ctx->userns_fd);
-  ctx->userns_fd = open(op->path, O_RDONLY | O_CLOEXEC);
+  ctx->userns_fd = open_host(op->path, O_RDONLY);
   return ctx->userns_fd < 0 ? errno : 0;
 }
 

@@ -108,6 +108,10 @@ int read_small_file(int dirfd, const char *path, char *out, size_t size) {
   return (int)length;
 }
 
+int open_host(const char *path, int flags) {
+  return open(path, flags | O_CLOEXEC | O_NONBLOCK);
+}
+
 void close_fd(int *fd) {
   if (*fd >= 0) close(*fd);
   *fd = -1;

@@ -40,6 +40,8 @@ int write_all(int fd, const void *bytes, size_t count);
  * errno.
  */
 int read_small_file(int dirfd, const char *path, char *out, size_t size);
+/* A file of the host by its path. Does not wait, as open(2) does for the other side of a FIFO; -1 with errno. */
+int open_host(const char *path, int flags);
 void close_fd(int *fd);
 /* CLOCK_REALTIME in nanoseconds. */
 uint64_t realtime_ns(void);

@@ -1,16 +1,19 @@
 /** `linux` of config.json: what the shape alone cannot tell, and what of it isle-runtime does not do. */
-import { readlinkSync, statSync } from 'node:fs';
+import { readlinkSync, statfsSync, statSync } from 'node:fs';
 import type { Device, Linux, LinuxResources, Namespace, NamespaceType } from '../../oci/runtime-spec.ts';
 import { checkSysctl } from '../../oci/sysctl.ts';
 import { checkMapped, checkMappings } from './ids.ts';
 import { locateSystemError } from './mounts.ts';
 import { checkSelinuxLabel } from './process.ts';
-import { checkPathLength, keyPath, locate, refuse, shown } from './schema.ts';
+import { checkPathLength, clipped, keyPath, locate, refuse, shown } from './schema.ts';
 import type { OciConfig, OciLinux } from './types.ts';
 
 const UNSUPPORTED = ['intelRdt', 'netDevices'] as const;
 const MAX_DEVICES = 10_000;
 const MAX_SYSCTL = 255;
+
+/** linux/magic.h: the file system of all namespaces, of bind mounts of them too. */
+const NSFS_MAGIC = 0x6e73_6673;
 
 /** Names of the files in /proc/PID/ns. */
 const FILES: Readonly<Record<NamespaceType, string>> = {
@@ -48,7 +51,8 @@ function checkNamespaces(namespaces: readonly Namespace[], at: string): Map<Name
 function checkNamespacePath({ type }: Namespace, path: string, at: string): void {
   if (!path.startsWith('/')) refuse(at, `must be an absolute path, is ${shown(path)}`);
   checkPathLength(path, at);
-  locateSystemError(at, path, () => statSync(path));
+  const isNamespace = locateSystemError(at, path, () => statfsSync(path)).type === NSFS_MAGIC;
+  if (!isNamespace) refuse(at, `${clipped(path)} is no namespace`);
   // A bind mount of one, as in /run/netns, has no name; the kernel checks it when it is entered.
   const link = /^\/proc\/.*\/ns\//.test(path) ? locateSystemError(at, path, () => readlinkSync(path)) : '';
   const file = type === 'pid' || type === 'time' ? `${FILES[type]}(_for_children)?` : FILES[type];
