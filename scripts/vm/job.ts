@@ -5,7 +5,18 @@ import { run } from '../../test/fixtures/process.ts';
 import { ROOT } from '../source-files.ts';
 
 /** Paths of the project that a job has. Compiled code too: nothing is built in the guest. */
-const PROJECT = ['package.json', 'bin', 'src', 'test', 'scripts', 'dist', 'native/build/islet', 'native/build/hello'];
+const PROJECT = [
+  'package.json',
+  'bin',
+  'isle-runtime',
+  'bench/peers/find.ts',
+  'src',
+  'test',
+  'scripts',
+  'dist',
+  'native/build/islet',
+  'native/build/hello',
+];
 /** What only builds and debuggers read. */
 const EXCLUDED = ['--exclude=*.map', '--exclude=native/build/obj*'];
 /** Packages that sources and test fixtures import; with what these depend on. */

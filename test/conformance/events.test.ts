@@ -38,7 +38,9 @@ for (const runtime of RUNTIMES.filter(({ name }) => name !== 'crun')) {
         config.process['args'] = ['sh', '-c', `${EATER(box.out)}; exec sleep 100`];
         Object.assign(config.linux['resources'] as object, { memory: { limit: 16 << 20, swap: 16 << 20 } });
       });
-      assert.equal(await oomOf(box, id), 1);
+      const told = await oomOf(box, id);
+      // runc tells of each change of the kernel's counters, of which one kill makes several on cgroup v2.
+      assert.ok(runtime === ISLE_RUNTIME ? told === 1 : told >= 1, `told ${told} times`);
     });
 
     it('of a container that is not there, or has stopped, are an error', async () => {
