@@ -126,6 +126,21 @@ describe('the body of a create', () => {
     assert.equal(createOf(39, { HostConfig: { IpcMode: 'none' } }).HostConfig?.IpcMode, 'none');
   });
 
+  it('has options of a mount’s own type only, since 1.42', () => {
+    const mount = { Type: 'bind', Target: '/t', BindOptions: { Propagation: 'shared' }, VolumeOptions: {} };
+    const of = (more: object) => ({ HostConfig: { Mounts: [{ ...mount, ...more }] } });
+    assert.deepEqual(createOf(55, of({})), of({}));
+    assert.deepEqual(createOf(41, of({ TmpfsOptions: { SizeBytes: 1 } })), of({ TmpfsOptions: { SizeBytes: 1 } }));
+    for (const [field, value] of [
+      ['TmpfsOptions', { SizeBytes: 1 }],
+      ['VolumeOptions', { NoCopy: true }],
+      ['ImageOptions', { Subpath: 'x' }],
+    ] as const) {
+      const words = new RegExp(`${field} must not be specified on mount type "bind"`);
+      assert.throws(() => createOf(42, of({ [field]: value })), words);
+    }
+  });
+
   it('names one network at most before 1.44', () => {
     const two = { NetworkingConfig: { EndpointsConfig: { a: null, b: null } } };
     assert.throws(() => createOf(43, two), /cannot be created with multiple network endpoints: a, b/);

@@ -148,6 +148,7 @@ export function createOf(apiMinor: number, request: CreateRequest): CreateReques
   }
   if (apiMinor < 42) delete hostConfig.ConsoleSize;
   if (apiMinor < 43) delete hostConfig.Annotations;
+  if (apiMinor >= 42) checkMountOptions(hostConfig);
   if (apiMinor < 44) checkSingleEndpoint(request);
   const olderHealth = apiMinor < 44 && request.Healthcheck ? { ...request.Healthcheck, StartInterval: 0 } : null;
   return {
@@ -156,6 +157,26 @@ export function createOf(apiMinor: number, request: CreateRequest): CreateReques
     ...(olderHealth === null ? {} : { Healthcheck: olderHealth }),
   };
 }
+
+/** Options of another type of mount would have no effect. dockerd's words. */
+function checkMountOptions({ Mounts }: HostConfig): void {
+  for (const mount of Mounts ?? []) {
+    for (const type of ['bind', 'volume', 'tmpfs', 'image'] as const) {
+      const field = OPTIONS_OF[type];
+      // Empty for a client that always sends them.
+      if (mount.Type === type || isEmpty(mount[field] ?? undefined)) continue;
+      const words = `${field} must not be specified on mount type ${JSON.stringify(mount.Type)}`;
+      throw new EngineError('InvalidParameter', words, { hint: `leave it out, or make it a mount of type ${type}` });
+    }
+  }
+}
+
+const OPTIONS_OF = {
+  bind: 'BindOptions',
+  volume: 'VolumeOptions',
+  tmpfs: 'TmpfsOptions',
+  image: 'ImageOptions',
+} as const;
 
 function checkSingleEndpoint({ NetworkingConfig }: CreateRequest): void {
   const names = Object.keys(NetworkingConfig?.EndpointsConfig ?? {});

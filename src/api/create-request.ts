@@ -54,6 +54,7 @@ const mountRequest = object<MountRequest>({
   Consistency: string,
   BindOptions: anyObject,
   VolumeOptions: anyObject,
+  ImageOptions: anyObject,
   TmpfsOptions: object<NonNullable<MountRequest['TmpfsOptions']>>({
     SizeBytes: int64,
     Mode: uint32,

@@ -74,6 +74,7 @@ export interface MountRequest {
   Consistency?: string;
   BindOptions?: Record<string, unknown> | null;
   VolumeOptions?: Record<string, unknown> | null;
+  ImageOptions?: Record<string, unknown> | null;
   TmpfsOptions?: { SizeBytes?: number; Mode?: number; Options?: string[][] } | null;
 }
 
