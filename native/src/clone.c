@@ -27,6 +27,7 @@ int run_time_offsets(struct context *ctx, const struct op_time_offsets *op) {
   if (!ctx->monitor && !ctx->unmonitored) return fail(ctx, EINVAL, "a run plan has no time namespace");
   /* The offsets are fixed when the first process enters, which clone3 with CLONE_NEWTIME would do at once. */
   if (unshare(CLONE_NEWTIME) < 0) return errno;
+  ctx->time_unshared = true;
   int fd = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
   if (fd < 0) return errno;
   int error = op->offsets.length > 0 ? write_all(fd, op->offsets.data, op->offsets.length) : 0;
@@ -130,4 +131,18 @@ int start_clone_child(struct context *ctx, struct child_ends *child) {
   if (pid == 0) be_child(ctx, child);
   ctx->pid = (pid_t)pid;
   return 0;
+}
+
+static int make_children_in(const char *path, int type) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return errno;
+  int error = setns(fd, type) < 0 ? errno : 0;
+  close(fd);
+  return error;
+}
+
+int start_own_children(const struct context *ctx) {
+  /* With a user namespace the process in between entered the PID namespace, not this one. */
+  int error = ctx->pidns_fd >= 0 && ctx->userns_fd < 0 ? make_children_in("/proc/self/ns/pid", CLONE_NEWPID) : 0;
+  return error == 0 && ctx->time_unshared ? make_children_in("/proc/self/ns/time", CLONE_NEWTIME) : error;
 }

@@ -59,6 +59,7 @@ struct context {
   int cgroup_fd; /* cgroup2 directory for CLONE_INTO_CGROUP, or -1 */
   int netns_fd;  /* the child's network namespace while the parent section runs, or -1 */
   int pidns_fd;  /* namespaces that the clone enters, or -1 */
+  bool time_unshared; /* children are in a new time namespace */
   int userns_fd;
   int mountns_fd; /* the own mount namespace while idmapOver has another one, or -1 */
   int cwd_fd;     /* the working directory meanwhile */

@@ -71,7 +71,12 @@ void job_main(const struct job_process *process, uint32_t id, uint8_t type, int 
   setsid();
   set_name(process, "islet-monitor");
   static struct monitor monitor;
+  static bool used;
+  /* By the monitor that made this job's launcher (hosted.c). */
+  if (used) memset(&monitor, 0, sizeof(monitor));
+  used = true;
   monitor_init(&monitor);
+  monitor.process = process;
   ctx.monitor = &monitor;
   int error = start_container(&ctx, id);
   if (error != 0) {

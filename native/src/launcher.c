@@ -270,8 +270,13 @@ int launcher_main(int argc, char **argv) {
     fprintf(stderr, "islet: cannot run from a sealed copy of itself: %s\n", strerror(error));
     return 1;
   }
+  struct job_process process = {.arguments = argv[0], .arguments_size = (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) + 1 - argv[0])};
+  return launcher_run(&process);
+}
+
+int launcher_run(const struct job_process *process) {
   prctl(PR_SET_NAME, "islet");
-  struct launcher self = {.process = {.arguments = argv[0], .arguments_size = (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) + 1 - argv[0])}};
+  struct launcher self = {.process = *process};
   set_signals();
   umask(0);
   if (chdir("/") < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || !set_descriptors(&self)) {

@@ -14,7 +14,11 @@
 #define FRAME_RESULT 3
 #define FRAME_LISTENING 4 /* the monitor can be connected to; STARTED or FAILED follows */
 
+struct job_process;
+
 int launcher_main(int argc, char **argv);
+/* Serves LAUNCHER_SOCKET_FD until its end; the exit status. null_fd is found anew. */
+int launcher_run(const struct job_process *process);
 
 /* Begins a frame for request `id`; the length is filled in by frame_end. */
 bool frame_begin(struct buffer *frame, uint32_t id, uint8_t type);

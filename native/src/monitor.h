@@ -28,7 +28,10 @@ struct oom {
   uint64_t seen; /* v2: kills that were told of */
 };
 
+struct job_process;
+
 struct monitor {
+  const struct job_process *process;
   uint32_t flags; /* MONITOR_* */
   int listen_fd;
   int stdin_fd;

@@ -137,6 +137,7 @@ static int set_up(struct context *ctx, struct child_ends *child) {
   if (error == 0) error = start_make_report(ctx);
   if (error != 0) return fail(ctx, error, "cannot make the container's pipes");
   error = start_clone_child(ctx, child);
+  if (error == 0) error = start_own_children(ctx);
   trees_close(ctx);
   close_fd(&ctx->join_fd);
   if (error != 0) ctx->report->failed_op = (int32_t)plan_find(&ctx->plan, OP_CLONE);

@@ -20,6 +20,8 @@ int start_make_sync(struct context *ctx, struct child_ends *child);
 /* The page in which the child reports. */
 int start_make_report(struct context *ctx);
 int start_clone_child(struct context *ctx, struct child_ends *child);
+/* What this process makes from now on (hosted.c) is in its own PID and time namespaces again. 0 or an errno. */
+int start_own_children(const struct context *ctx);
 /*
  * When the child has appeared as another process, that one is the child from here on and the first is reaped. 0 or an
  * errno.

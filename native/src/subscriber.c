@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "hosted.h"
 #include "monitor.h"
 #include "tty.h"
 
@@ -259,6 +260,12 @@ static bool read_frame(struct context *ctx, struct subscriber *subscriber) {
       subscriber->stdin_left = length;
       subscriber->head_length = 0;
       return true;
+    }
+    /* The connection is the new launcher's from now on. */
+    if (subscriber->head[0] == FRAME_LAUNCHER && !subscriber->subscribed) {
+      hosted_launcher(ctx->monitor->process, subscriber->fd, length);
+      subscriber->dead = true;
+      return false;
     }
     int size = payload_size(subscriber);
     if (size < 0 || length != (uint32_t)size) {

@@ -21,6 +21,7 @@ struct monitor;
 #define FRAME_SIGNAL 0x14
 #define FRAME_GO 0x15
 #define FRAME_COMPRESSED 0x16 /* u64 inode: see log_file_compressed */
+#define FRAME_LAUNCHER 0x17
 #define FRAME_EXITED 0x20
 #define FRAME_OOM 0x21
 #define FRAME_SUBSCRIBED 0x23

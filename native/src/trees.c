@@ -170,6 +170,21 @@ int run_attach_held(struct context *ctx, const struct op_attach_held *op) {
   return move_mount(ctx->held[op->slot], "", AT_FDCWD, op->path, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? errno : 0;
 }
 
+int run_hold_namespace(struct context *ctx, const struct op_hold_namespace *op) {
+  int fd = open(op->path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return errno;
+  int error = keep(ctx, op->slot, fd);
+  if (error != 0) close(fd);
+  return error;
+}
+
+int run_setns_held(struct context *ctx, const struct op_setns_held *op) {
+  if (op->slot >= ctx->held_count || ctx->held[op->slot] < 0) return fail(ctx, EBADF, "slot %u is empty", op->slot);
+  int error = setns(ctx->held[op->slot], (int)op->ns_type) < 0 ? errno : 0;
+  close_fd(&ctx->held[op->slot]);
+  return error;
+}
+
 int run_mount_held(struct context *ctx, const struct op_mount_held *op) {
   if (op->slot >= ctx->held_count || ctx->held[op->slot] < 0) return fail(ctx, EBADF, "slot %u is empty", op->slot);
   int target = mount_open_target(ctx, op->target, op->create_target);

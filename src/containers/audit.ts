@@ -17,17 +17,22 @@ import {
   isAtLeast,
   SEVERITIES,
 } from '../security/audit/index.ts';
+import { landlockOf } from './confinement.ts';
 import type { ContainersContext } from './context.ts';
 import { donorOf } from './joins.ts';
 import { seccompFor, specOf } from './launch-plan.ts';
 import type { ContainerRecord } from './record.ts';
-import { OWN_RUNTIME } from './runtimes/known.ts';
+import { otherRuntime } from './runtimes/delegation.ts';
 
 /** What does not change while the daemon runs. */
 const host = { kernel: release(), lsms: [...securityModules()] };
 
 function hostFacts(context: ContainersContext): HostFacts {
-  return { ...host, engineRoots: [dirname(context.dataDir), dirname(context.runDir)] };
+  return {
+    ...host,
+    landlockAbi: context.landlock.abi,
+    engineRoots: [dirname(context.dataDir), dirname(context.runDir)],
+  };
 }
 
 function seccompOf(caps: readonly string[], { hostConfig }: ContainerRecord): AuditedSeccomp {
@@ -41,10 +46,8 @@ function seccompOf(caps: readonly string[], { hostConfig }: ContainerRecord): Au
   return { kind: 'custom', filter: program.filter, byDefault: byDefault.filter, listener };
 }
 
-/** One that is not known (any more) can start nothing. */
 function runtimeFact({ runtimes }: ContainersContext, { hostConfig }: ContainerRecord): AuditInput['runtime'] {
-  const name = hostConfig.Runtime || OWN_RUNTIME;
-  const runtime = runtimes.isKnown(name) ? runtimes.find(name) : null;
+  const runtime = otherRuntime(runtimes, hostConfig);
   return runtime === null ? undefined : { name: runtime.name, isDefault: runtime.name === runtimes.defaultName };
 }
 
@@ -117,6 +120,7 @@ function auditRecord(context: ContainersContext, record: ContainerRecord): Findi
     spec,
     imageUser: imageUser(context, record),
     runtime: runtimeFact(context, record),
+    landlock: landlockOf(context, record.hostConfig, spec.process ?? {}),
     seccomp: seccompOf(spec.process?.capabilities?.bounding ?? [], record),
     sharesIds: record.idOwner === undefined && Boolean(record.idMap),
     kernelPaths: { masked: DEFAULT_MASKED_PATHS, readonly: DEFAULT_READONLY_PATHS },

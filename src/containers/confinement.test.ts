@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { appArmorProfileOf, confinementWarnings } from './confinement.ts';
+import { appArmorProfileOf, checkLandlock, confinementWarnings, landlockOf } from './confinement.ts';
 import type { AppArmorPort } from './ports.ts';
+import { OWN_RUNTIME, Runtimes } from './runtimes/known.ts';
 
 const appArmor: AppArmorPort = {
   enabled: true,
@@ -11,6 +12,14 @@ const appArmor: AppArmorPort = {
 };
 const ABSENT = { ...appArmor, enabled: false, hasDefault: false };
 const NO_PARSER = { ...appArmor, hasDefault: false };
+const landlock = { abi: 7, byDefault: true };
+const runtimes = new Runtimes({
+  added: new Map([['other', '/bin/sh']]),
+  defaultName: OWN_RUNTIME,
+  stateRoot: '/run/runtimes',
+  searchPath: '',
+});
+const host = { appArmor, landlock, runtimes };
 const MINE = { SecurityOpt: ['apparmor=mine'] };
 const OPEN = { SecurityOpt: ['apparmor=unconfined'] };
 
@@ -32,11 +41,63 @@ describe("a container's AppArmor profile", () => {
   });
 
   it('is missed aloud when it was asked for and will not be', () => {
-    const [absent] = confinementWarnings({ appArmor: ABSENT }, MINE);
+    const [absent] = confinementWarnings({ ...host, appArmor: ABSENT }, MINE);
     assert.match(absent ?? '', /AppArmor is not enabled on this host: the profile "mine"/);
-    const [privileged] = confinementWarnings({ appArmor }, { ...MINE, Privileged: true });
+    const [privileged] = confinementWarnings(host, { ...MINE, Privileged: true });
     assert.match(privileged ?? '', /the AppArmor profile "mine" is discarded/);
-    for (const host of [appArmor, ABSENT]) assert.deepEqual(confinementWarnings({ appArmor: host }, OPEN), []);
-    assert.deepEqual(confinementWarnings({ appArmor }, MINE), []);
+    for (const found of [appArmor, ABSENT])
+      assert.deepEqual(confinementWarnings({ ...host, appArmor: found }, OPEN), []);
+    assert.deepEqual(confinementWarnings(host, MINE), []);
+  });
+});
+
+describe("a container's Landlock domain", () => {
+  const bare = { ...host, appArmor: ABSENT };
+  const option = (...SecurityOpt: string[]) => ({ SecurityOpt });
+
+  it('takes the place of AppArmor and SELinux, and steps back where these confine or were asked not to', () => {
+    assert.equal(landlockOf(bare, {}, {}), 'default');
+    assert.equal(landlockOf(bare, {}, { apparmorProfile: 'unconfined' }), 'default');
+    assert.deepEqual(landlockOf(bare, {}, { apparmorProfile: 'mine' }), { absent: 'confined' });
+    assert.deepEqual(landlockOf(bare, {}, { selinuxLabel: 'a:b:c' }), { absent: 'confined' });
+    for (const off of ['apparmor=unconfined', 'label=disable', 'label:disable', 'disable']) {
+      assert.deepEqual(landlockOf(bare, option(off), {}), { absent: 'module-off' }, off);
+    }
+  });
+
+  it('follows the options and modes of the container', () => {
+    assert.deepEqual(landlockOf(bare, option('landlock=unconfined'), {}), { absent: 'unconfined' });
+    assert.equal(landlockOf(bare, option('apparmor=unconfined', 'landlock=strict'), {}), 'strict');
+    assert.deepEqual(landlockOf(bare, { PidMode: 'container:1' }, {}), { absent: 'joined-pid' });
+    assert.deepEqual(landlockOf(bare, { Privileged: true }, {}), { absent: 'privileged' });
+    for (const shared of [{ PidMode: 'host' }, { IpcMode: 'host' }]) {
+      assert.equal(landlockOf(bare, { ...shared, ...option('label=disable') }, {}), 'default');
+    }
+  });
+
+  it('is refused, when it was asked for by name, on a kernel that has none', () => {
+    for (const [abi, words] of [
+      [0, /has no Landlock/],
+      [5, /has version 5/],
+    ] as const) {
+      const old = { ...bare, landlock: { abi, byDefault: true } };
+      assert.throws(() => checkLandlock(old, option('landlock=default')), { kind: 'Unavailable', message: words });
+      for (const fine of [{}, option('landlock=unconfined')]) checkLandlock(old, fine);
+    }
+    checkLandlock(bare, option('landlock=strict'));
+  });
+
+  it('is not made by another runtime, which tells who asks', () => {
+    assert.deepEqual(landlockOf(bare, { Runtime: 'other' }, {}), { absent: 'runtime' });
+    const asked = { Runtime: 'other', ...option('landlock=default') };
+    assert.throws(() => checkLandlock(bare, asked), { kind: 'NotImplemented', message: /other makes no domain/ });
+    checkLandlock(bare, { Runtime: 'other' });
+  });
+
+  it('warns who sees the processes of the host, and cannot reach them', () => {
+    const warned = (hostConfig: object) => confinementWarnings(bare, { PidMode: 'host', ...hostConfig }).join();
+    assert.match(warned({}), /landlock=unconfined lifts that/);
+    assert.equal(warned(option('landlock=unconfined')), '');
+    assert.equal(warned({ Privileged: true }), '');
   });
 });

@@ -13,7 +13,7 @@ import type { SnapshotStore } from '../snapshots/store.ts';
 import type { CgroupParents } from './cgroup-parents.ts';
 import type { Container } from './container.ts';
 import type { ExecSession } from './exec/session.ts';
-import type { AppArmorPort, BridgePort, ContainerEvents, IdPool, ImageSource } from './ports.ts';
+import type { AppArmorPort, BridgePort, ContainerEvents, IdPool, ImageSource, LandlockPort } from './ports.ts';
 import type { ContainerRecord } from './record.ts';
 import type { Runtimes } from './runtimes/known.ts';
 import type { SelinuxHost } from './selinux.ts';
@@ -28,7 +28,7 @@ export interface Log {
 export interface ContainersContext {
   readonly store: ContainerStore;
   readonly launcher: Launcher;
-  /** The islet program: for plans that read or write a stream, and the init process of `--init` under another runtime. */
+  /** Path of the islet program, for plans that read or write a stream, and those that a monitor has executed. */
   readonly islet: string;
   readonly cgroups: CgroupBackend;
   /** name of the parent cgroup, such as "isle" */
@@ -47,6 +47,7 @@ export interface ContainersContext {
   /** <exec root>/containers */
   readonly runDir: string;
   readonly appArmor: AppArmorPort;
+  readonly landlock: LandlockPort;
   /** The daemon's own bounding set: no container can get more. */
   readonly capBounding: bigint;
   /** Findings from this severity on refuse a create. */

@@ -14,7 +14,7 @@ import { noUserNamespaces } from '../runtime/plan/delegate.ts';
 import { resolveCapabilities } from '../security/capabilities.ts';
 import { auditWarnings } from './audit.ts';
 import { checkBinds } from './binds.ts';
-import { confinementWarnings } from './confinement.ts';
+import { checkLandlock, confinementWarnings } from './confinement.ts';
 import { Container } from './container.ts';
 import { type ContainersContext, containerDir } from './context.ts';
 import { explainFullDisk } from './disk-full.ts';
@@ -149,6 +149,7 @@ export async function createContainer(
   checkLabels(context, record);
   warnings.push(...labelWarnings(context, request.HostConfig ?? {}), ...checkBinds(context, record));
   warnings.push(...enforcementWarnings(context, record.hostConfig));
+  checkLandlock(context, record.hostConfig);
   warnings.push(...confinementWarnings(context, record.hostConfig));
   const { StopSignal } = record.config;
   if (StopSignal !== undefined && StopSignal !== '') parseSignal(StopSignal);

@@ -23,7 +23,7 @@ import type { ContainerRecord } from './record.ts';
 
 export async function explainOne(context: ContainersContext, container: Container): Promise<Explanation> {
   const { record } = container;
-  const { spec, plan, seccomp, delegated } = buildStart(context, container, false);
+  const { spec, plan, seccomp, landlock, delegated } = buildStart(context, container, false);
   const { endpoint, state } = record;
   return explainContainer({
     id: record.id,
@@ -43,6 +43,7 @@ export async function explainOne(context: ContainersContext, container: Containe
             listener: seccomp?.listener?.path ?? null,
           },
         }),
+    landlock: { asked: landlock, abi: context.landlock.abi, entered: record.landlock ?? null },
     kernel: await kernelFacts(context, container, { spec, plan }),
     network:
       endpoint === null

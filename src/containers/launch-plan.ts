@@ -21,8 +21,9 @@ import {
   type SeccompProfile,
   type SeccompProgram,
 } from '../security/seccomp/index.ts';
+import { type LandlockAbsence, type LandlockMode, landlockRuleset } from '../security/landlock.ts';
 import { bindMounts } from './binds.ts';
-import { appArmorProfileOf } from './confinement.ts';
+import { appArmorProfileOf, landlockOf } from './confinement.ts';
 import type { Container } from './container.ts';
 import { type ContainersContext, cgroupPath, containerDir, stateDir } from './context.ts';
 import { givenDevices } from './devices.ts';
@@ -96,6 +97,8 @@ export interface Start {
   plan: Plan;
   /** As isle compiles it. */
   seccomp: SeccompProgram | null;
+  /** The Landlock domain, or why there is none. */
+  landlock: LandlockMode | { absent: LandlockAbsence };
   /** What another runtime needs beside the plan; null: the plan is all. */
   delegated: DelegatedStart | null;
 }
@@ -104,6 +107,7 @@ export function buildStart(context: ContainersContext, container: Container, wai
   const { record } = container;
   const { hostConfig, id } = record;
   const spec = specOf(context, record);
+  const landlock = landlockOf(context, hostConfig, spec.process ?? {});
   const runtime = runtimeOf(context, record);
   const caps = spec.process?.capabilities?.bounding ?? [];
   const seccomp = seccompFor(caps, hostConfig);
@@ -123,11 +127,12 @@ export function buildStart(context: ContainersContext, container: Container, wai
     const plan = compileStartPlan({
       ...common,
       appArmorFile: context.appArmor.execFile,
+      landlock: typeof landlock === 'string' ? landlockRuleset(landlock) : undefined,
       init,
       bundle: containerDir(context, id),
       seccomp,
     });
-    return { spec, seccomp, plan, delegated: null };
+    return { spec, seccomp, landlock, plan, delegated: null };
   }
   const profile = profileFor(hostConfig);
   const delegated = compileDelegatedStart({
@@ -136,7 +141,7 @@ export function buildStart(context: ContainersContext, container: Container, wai
     seccomp: profile === null ? null : ociSeccomp(profile, seccompContext(caps)),
     initProgram: init ? context.islet : null,
   });
-  return { spec, seccomp, plan: delegated.plan, delegated };
+  return { spec, seccomp, landlock, plan: delegated.plan, delegated };
 }
 
 /** A file of the user takes the place of the engine's. */

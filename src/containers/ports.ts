@@ -53,6 +53,14 @@ export interface AppArmorPort {
   loadDefault(): Promise<void>;
 }
 
+/** Landlock on this kernel, and in this daemon's flags. */
+export interface LandlockPort {
+  /** version of the kernel's interface; 0: none */
+  readonly abi: number;
+  /** Are containers fenced that do not ask? */
+  readonly byDefault: boolean;
+}
+
 export interface ContainerEvents {
   publish(action: string, id: string, attributes: Record<string, string>): void;
 }

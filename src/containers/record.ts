@@ -1,5 +1,6 @@
 /** What is kept on disk about one container. Everything else (cgroup path, directories, link names) follows from it. */
 import type { ContainerConfig, HostConfig } from '../oci/container-config.ts';
+import type { LandlockMode } from '../security/landlock.ts';
 import type { IdMap } from '../oci/spec/namespaces.ts';
 import type { ContainerLabels } from '../security/selinux/index.ts';
 
@@ -61,6 +62,8 @@ export interface ContainerRecord {
   endpoint: EndpointRecord | null;
   /** resolved at the last start, from the container's own passwd and group files */
   user: UserRecord | null;
+  /** The Landlock domain that its last start entered; left out or null: none. The kernel does not tell it. */
+  landlock?: LandlockMode | null;
   /** Chosen at its creation, for life: the files it writes have their owners by it. null: the host's ids. */
   idMap?: IdMap | null;
   /** Whose range that is, if it is nobody else's: this container's id, or that of the one whose namespaces it joined. */

@@ -8,14 +8,14 @@ import { jsonIfThere } from '../platform/read-file.ts';
 import { type ContainersContext, stateDir } from './context.ts';
 import type { ContainerRecord } from './record.ts';
 
-type StartRecord = Pick<ContainerRecord, 'endpoint' | 'user'>;
+type StartRecord = Pick<ContainerRecord, 'endpoint' | 'user' | 'landlock'>;
 
 function path(context: ContainersContext, id: string): string {
   return join(stateDir(context, id), 'start.json');
 }
 
-export function writeStartRecord(context: ContainersContext, { id, endpoint, user }: ContainerRecord): void {
-  const text: StartRecord = { endpoint, user };
+export function writeStartRecord(context: ContainersContext, { id, endpoint, user, landlock }: ContainerRecord): void {
+  const text: StartRecord = { endpoint, user, landlock: landlock ?? null };
   writeFileSync(path(context, id), JSON.stringify(text), { mode: 0o600 });
 }
 

@@ -4,7 +4,7 @@ import { EngineError, toEngineError } from '../errors.ts';
 import { LAUNCHER_GONE, PlanError } from '../runtime/executor.ts';
 import type { MonitoredStart } from '../runtime/monitored-start.ts';
 import { createSources } from './binds.ts';
-import { startPlan } from './confinement.ts';
+import { checkLandlock, startPlan } from './confinement.ts';
 import type { Container } from './container.ts';
 import { type ContainersContext, monitorSocket, stateDir } from './context.ts';
 import { explainFullDisk } from './disk-full.ts';
@@ -55,21 +55,23 @@ async function launch(context: ContainersContext, container: Container): Promise
   const { record } = container;
   checkJoins(context, record);
   checkSelinuxIsThere(record);
+  checkLandlock(context, record.hostConfig);
   record.user = await resolveContainerUser(context, record);
   if (networkMode(record) === 'bridge') record.endpoint = context.bridge.connect();
   mkdirSync(stateDir(context, record.id), { recursive: true, mode: 0o700 });
-  writeStartRecord(context, record);
   const waitAttach = container.pendingAttachments.size > 0;
   writeEngineFiles(context, record);
   await mendLog(context, record);
   container.syslogHost = await resolveLogTarget(container);
   createSources(record);
-  const { plan, delegated } = buildStart(context, container, waitAttach);
+  const { plan, landlock, delegated } = buildStart(context, container, waitAttach);
+  record.landlock = typeof landlock === 'string' ? landlock : null;
+  writeStartRecord(context, record);
   if (delegated !== null) writeBundle(stateDir(context, record.id), delegated);
   await context.cgroupParents.prepare(context, record);
   const start =
     delegated === null
-      ? await startPlan(context, plan, monitorSocket(context, record.id))
+      ? await startPlan(context, context.launcher, plan, monitorSocket(context, record.id))
       : await startDelegated(context, record, delegated);
   try {
     await takeOver(context, container, start);

@@ -3,6 +3,7 @@ import type { Backend, JsonObject, NetworksBackend, SystemBackend } from '../api
 import { ArchiveService } from '../containers/archive/service.ts';
 import { ExecService } from '../containers/exec/service.ts';
 import type { Runtimes } from '../containers/runtimes/known.ts';
+import type { LandlockPort } from '../containers/ports.ts';
 import type { ContainerService } from '../containers/service.ts';
 import { EngineError } from '../errors.ts';
 import { Registries } from '../images/registries.ts';
@@ -24,6 +25,7 @@ export interface BackendParts {
   cgroups: CgroupBackend;
   appArmor: AppArmor;
   runtimes: Runtimes;
+  landlock: LandlockPort;
 }
 
 export function createBackend(parts: BackendParts): Backend {

@@ -19,6 +19,8 @@ export interface DaemonConfig {
   logLevel: string;
   /** Creates with an audit finding of this severity or above are refused. */
   auditRefuse: Severity | 'off';
+  /** Landlock domains for containers that do not ask, where nothing else confines them. */
+  landlock: boolean;
   /** `default`, `user`, `user:group` or `auto[:size=N]`; undefined: containers have the host's ids */
   usernsRemap: string | undefined;
   /** Whose ranges in /etc/subuid and /etc/subgid `--userns auto` gives to containers. */
@@ -52,6 +54,8 @@ Options:
       --cgroup-parent NAME   parent of the containers' cgroups (default isle)
       --audit-refuse LEVEL   refuse creates with an audit finding of critical, high, medium, low, info
                              or above (default off)
+      --landlock on|off      fence containers by Landlock where AppArmor and SELinux do not confine them
+                             (default on; needs Linux 6.12)
       --userns-remap USER    map the containers' ids to those of USER[:GROUP] in /etc/subuid and
                              /etc/subgid, or of 'default'; 'auto[:size=N]' gives each container N ids
                              (65536) that no other has
@@ -85,6 +89,7 @@ const OPTIONS = {
   bip: { type: 'string' },
   'cgroup-parent': { type: 'string' },
   'audit-refuse': { type: 'string' },
+  landlock: { type: 'string' },
   'userns-remap': { type: 'string' },
   'userns-pool': { type: 'string' },
   'keep-free': { type: 'string' },
@@ -142,6 +147,7 @@ export function parseConfig(argv: string[], programDir: string): DaemonConfig | 
     cgroupParent,
     logLevel,
     auditRefuse,
+    landlock: parseSwitch('landlock', values.landlock ?? 'on'),
     usernsRemap: values['userns-remap'],
     usernsPool,
     removeNetwork: values['remove-network'] === true,
@@ -171,6 +177,10 @@ function parseSize(flag: string, value: string | undefined): number | undefined 
   const [, digits, unit = ''] = /^(\d{1,15})([kmgt]?)b?$/i.exec(value) ?? [];
   if (digits === undefined) invalid(flag, value, 'give bytes, or a number with k, m, g or t behind it');
   return Number(digits) * 1024 ** ' kmgt'.indexOf(unit.toLowerCase() || ' ');
+}
+
+function parseSwitch(flag: string, value: string): boolean {
+  return value === 'on' || (value === 'off' ? false : invalid(flag, value, 'choose on or off'));
 }
 
 function parseAuditRefuse(value: string): Severity | 'off' {

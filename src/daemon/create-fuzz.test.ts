@@ -117,6 +117,7 @@ function fakeContext(directory: string): ContainersContext {
     islet: '',
     cgroupParents: null,
     appArmor: { enabled: false, hasDefault: false, execFile: '', loadDefault: async () => undefined },
+    landlock: { abi: 7, byDefault: true },
     lifecycle: null,
     autoIds: null,
     idPool: { allocate: () => ({ uid: [MAPPED], gid: [MAPPED] }) },

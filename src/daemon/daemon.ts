@@ -9,6 +9,7 @@ import { closeApiServer, createApiServer } from '../api/server.ts';
 import { CgroupParents } from '../containers/cgroup-parents.ts';
 import type { ContainersContext } from '../containers/context.ts';
 import { Runtimes } from '../containers/runtimes/known.ts';
+import type { LandlockPort } from '../containers/ports.ts';
 import { ContainerService } from '../containers/service.ts';
 import { ContainerStore } from '../containers/store.ts';
 import { ContentStore } from '../content/store.ts';
@@ -23,7 +24,7 @@ import { RecentMap } from '../platform/recent-map.ts';
 import { DiskReserve, isDatabaseFull, type SpaceReserve, withReserve } from '../platform/reserve.ts';
 import { type CgroupBackend, createCgroupBackend, readCgroupLayout } from '../runtime/cgroups/index.ts';
 import { Launcher } from '../runtime/executor.ts';
-import { removeTreesPlan } from '../runtime/plan/compile.ts';
+import { compileLandlockPlan, removeTreesPlan } from '../runtime/plan/compile.ts';
 import { SnapshotStore } from '../snapshots/store.ts';
 import { type AppArmor, openAppArmor } from './apparmor.ts';
 import { createBackend } from './backend.ts';
@@ -90,8 +91,9 @@ async function startParts(config: DaemonConfig, log: DaemonLog): Promise<Running
   const cgroups = createCgroupBackend(readCgroupLayout(config.cgroupParent));
   const bridge = await BridgeNetwork.open({ name: config.bridge, bip: config.bip, launcher, database });
   const events = new EventBus();
+  const landlock = { abi: await landlockAbi(launcher), byDefault: config.landlock };
   const appArmor = await openingAppArmor;
-  const shared = { config, events, bridge, cgroups, appArmor, runtimes };
+  const shared = { config, events, bridge, cgroups, appArmor, landlock, runtimes };
   const stores = { database, reserve, containersDir, runDir, islet, store };
   const containers = await openContainers({ ...shared, ...stores, log, launcher });
   const backend = createBackend({ ...shared, containers, engineId: engineId(database) });
@@ -151,6 +153,11 @@ async function startLauncher(config: DaemonConfig, log: DaemonLog, islet: string
   return launcher;
 }
 
+async function landlockAbi(launcher: Launcher): Promise<number> {
+  const [version] = await launcher.run(compileLandlockPlan());
+  return Number(new TextDecoder().decode(version ?? new Uint8Array()));
+}
+
 /** SQLite's own words ("file is not a database") do not say which file, nor what to do. */
 function stateError(config: DaemonConfig, thrown: unknown): unknown {
   if ((thrown as NodeJS.ErrnoException).code !== 'ERR_SQLITE_ERROR') return thrown;
@@ -178,6 +185,7 @@ interface Parts {
   bridge: BridgeNetwork;
   events: EventBus;
   appArmor: AppArmor;
+  landlock: LandlockPort;
   runtimes: Runtimes;
   containersDir: string;
   runDir: string;
@@ -239,6 +247,7 @@ async function openContainers(parts: Parts): Promise<{ containers: ContainerServ
     dataDir: parts.containersDir,
     runDir: parts.runDir,
     appArmor: parts.appArmor,
+    landlock: parts.landlock,
     capBounding: ownBoundingSet(),
     auditRefuse: config.auditRefuse,
     idMap: readIdMap(config.usernsRemap),

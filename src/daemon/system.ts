@@ -5,6 +5,8 @@ import type { JsonObject } from '../api/backend.ts';
 import { API_VERSION, MIN_API_VERSION } from '../api/versions.ts';
 import { LOG_DRIVERS } from '../oci/logging.ts';
 import { textIfThere } from '../platform/read-file.ts';
+import type { LandlockPort } from '../containers/ports.ts';
+import { LANDLOCK_ABI_NEEDED } from '../security/landlock.ts';
 import type { AppArmor } from './apparmor.ts';
 import type { DaemonConfig } from './config.ts';
 
@@ -61,18 +63,22 @@ interface EngineFacts {
   appArmor: AppArmor;
   /** Do containers get labels? */
   hasSelinux: boolean;
+  landlock: LandlockPort;
 }
 
 /** Of programs that are not part of isle; dockerd's word for one that it cannot ask. */
 const NO_COMMIT = { ID: 'N/A' };
 
-/** As dockerd lists them; AppArmor only where containers get a profile. */
-function securityOptions({ config, appArmor, hasSelinux }: EngineFacts): string[] {
+/** As dockerd lists them; AppArmor and Landlock only where containers get them that ask for nothing. */
+function securityOptions({ config, appArmor, hasSelinux, landlock }: EngineFacts): string[] {
+  const isConfined = appArmor.hasDefault || hasSelinux;
+  const isFenced = landlock.byDefault && landlock.abi >= LANDLOCK_ABI_NEEDED && !isConfined;
   return [
     ...(appArmor.hasDefault ? ['name=apparmor'] : []),
     'name=seccomp,profile=builtin',
     ...(hasSelinux ? ['name=selinux'] : []),
     'name=cgroupns',
+    ...(isFenced ? ['name=landlock'] : []),
     ...(config.usernsRemap === undefined ? [] : ['name=userns']),
   ];
 }

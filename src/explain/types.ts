@@ -1,5 +1,6 @@
 /** What explanations are made of: what was asked for (spec, plan, network, image) and what the kernel says (raw /proc texts). */
 import type { Spec } from '../oci/runtime-spec.ts';
+import type { LandlockAbsence, LandlockMode } from '../security/landlock.ts';
 import type { Plan } from '../runtime/plan/table.ts';
 
 /** Namespace file names of /proc/PID/ns. */
@@ -84,6 +85,15 @@ export interface IdFacts {
   readonly others: readonly { readonly name: string; readonly uidMap: KernelText }[];
 }
 
+export interface LandlockFacts {
+  /** What a start now would give it. */
+  readonly asked: LandlockMode | { absent: LandlockAbsence };
+  /** version of the kernel's interface; 0: none */
+  readonly abi: number;
+  /** What its last start entered. */
+  readonly entered: LandlockMode | null;
+}
+
 export interface ContainerExplainInput {
   readonly id: string;
   readonly name: string;
@@ -94,6 +104,7 @@ export interface ContainerExplainInput {
   readonly plan: Plan;
   /** active security modules of the host, such as "apparmor" */
   readonly modules: readonly string[];
+  readonly landlock: LandlockFacts;
   /** null when it does not run */
   readonly kernel: KernelFacts | null;
   readonly network: NetworkFacts | null;

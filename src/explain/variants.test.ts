@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Fact } from '../api/types/explain.ts';
+import type { LandlockAbsence } from '../security/landlock.ts';
 import type { Linux } from '../oci/runtime-spec.ts';
 import { filterOps } from '../runtime/plan/seccomp.ts';
 import { compileSeccomp } from '../security/seccomp/index.ts';
@@ -167,6 +168,28 @@ describe('explaining other kinds of containers', () => {
       );
     });
   }
+
+  const fence = (landlock: ContainerExplainInput['landlock'], kernel = CONTAINER.kernel) =>
+    layer({ ...CONTAINER, landlock, kernel }, 'lsm').facts.find(({ what }) => what === 'Landlock domain');
+
+  it('tells which Landlock domain a start entered, as nobody else does', () => {
+    const inside = fence({ asked: 'default', abi: 7, entered: 'default' });
+    assert.equal(inside?.asked, inside?.enforced);
+    assert.deepEqual([inside?.holds, inside?.source?.startsWith('the record of its start')], [true, true]);
+    const changed = fence({ asked: 'strict', abi: 7, entered: null });
+    assert.deepEqual([changed?.enforced, changed?.holds], ['none', false]);
+    const stopped = fence({ asked: 'default', abi: 7, entered: 'default' }, null);
+    assert.deepEqual([stopped?.enforced, stopped?.holds], [null, null]);
+  });
+
+  it('says why a container is in no Landlock domain', () => {
+    const why = (absent: LandlockAbsence, abi = 7) => fence({ asked: { absent }, abi, entered: null });
+    assert.match(why('kernel', 0)?.why ?? '', /no Landlock/);
+    assert.match(why('kernel', 2)?.why ?? '', /version 2, .*version 6 \(Linux 6\.12\)/);
+    for (const absent of ['unconfined', 'daemon', 'privileged', 'confined', 'module-off', 'joined-pid'] as const) {
+      assert.deepEqual([why(absent)?.asked, why(absent)?.holds], ['none', true]);
+    }
+  });
 
   it('claims nothing of AppArmor on a host without it', () => {
     const label = { path: '/proc/4711/attr/current', text: null };

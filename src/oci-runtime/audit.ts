@@ -183,7 +183,9 @@ export function auditBundle(bundle: string, read: BundleConfig): AuditReport {
     imageUser: null,
     seccomp: seccompOf(read),
     kernelPaths: { masked: DEFAULT_MASKED_PATHS, readonly: DEFAULT_READONLY_PATHS },
-    host: { ...host, engineRoots: [] },
+    // Domains are the engine's: a bundle has no word for one.
+    landlock: { absent: 'runtime' },
+    host: { ...host, landlockAbi: 0, engineRoots: [] },
   });
   const rank = ({ severity }: Finding) => SEVERITIES.indexOf(severity);
   const findings = [...hookFindings(config, mounts), ...found.map(inBundleWords)].sort((a, b) => rank(a) - rank(b));

@@ -34,6 +34,14 @@ describe('--security-opt', () => {
     });
   });
 
+  it('takes the modes of Landlock, and no others', () => {
+    assert.deepEqual(
+      ['default', 'strict', 'unconfined'].map((mode) => parseSecurityOpt([`landlock=${mode}`]).landlock),
+      ['default', 'strict', 'unconfined'],
+    );
+    assert.throws(() => parseSecurityOpt(['landlock=off']), { kind: 'InvalidParameter', hint: /strict/ });
+  });
+
   it('refuses what is no option', () => {
     assert.throws(() => parseSecurityOpt(['apparmor']), { kind: 'InvalidParameter', message: /security-opt 1/ });
     assert.throws(() => parseSecurityOpt(['nosuch=x']), { kind: 'InvalidParameter', message: /security-opt 2/ });

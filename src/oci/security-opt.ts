@@ -1,6 +1,7 @@
 /** `--security-opt`, as the docker CLI sends it: `KEY=VALUE` (older clients `KEY:VALUE`), or a word alone. */
 import { EngineError } from '../errors.ts';
 import { type LabelOptions, parseLabelOptions } from '../security/selinux/index.ts';
+import type { LandlockMode } from '../security/landlock.ts';
 
 export interface SecurityOptions {
   noNewPrivileges: boolean;
@@ -11,6 +12,8 @@ export interface SecurityOptions {
   /** Name of an AppArmor profile, or `unconfined`; '': the engine's own. */
   apparmor: string;
   label: LabelOptions;
+  /** '': not asked. */
+  landlock: '' | LandlockMode | 'unconfined';
 }
 
 function parseBoolean(option: string, value: string): boolean {
@@ -18,6 +21,13 @@ function parseBoolean(option: string, value: string): boolean {
   if (/^(0|f|false)$/i.test(value)) return false;
   throw new EngineError('InvalidParameter', `invalid --security-opt 2: "${option}"`, {
     hint: 'give true or false',
+  });
+}
+
+function parseLandlock(option: string, value: string): LandlockMode | 'unconfined' {
+  if (value === 'default' || value === 'strict' || value === 'unconfined') return value;
+  throw new EngineError('InvalidParameter', `invalid --security-opt 2: "${option}"`, {
+    hint: 'give default, strict or unconfined',
   });
 }
 
@@ -35,6 +45,7 @@ export function parseSecurityOpt(options: readonly string[]): SecurityOptions {
     userns: '',
     apparmor: '',
     label: parseLabelOptions([]),
+    landlock: '',
   };
   const labels: string[] = [];
   for (const option of options) {
@@ -72,6 +83,9 @@ function apply(result: SecurityOptions, option: string, key: string, value: stri
       if (/[\p{Cc}]/u.test(value))
         throw new EngineError('InvalidParameter', `invalid --security-opt 2: ${JSON.stringify(option)}`);
       result.apparmor = value;
+      return;
+    case 'landlock':
+      result.landlock = parseLandlock(option, value);
       return;
     case 'systempaths':
       throw notYet(option, 'the docker CLI turns this into empty MaskedPaths and ReadonlyPaths: send those');

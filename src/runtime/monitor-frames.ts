@@ -13,6 +13,7 @@ export const MONITOR_FRAME = {
   signal: 0x14,
   go: 0x15,
   compressed: 0x16,
+  launcher: 0x17,
   exited: 0x20,
   oom: 0x21,
   subscribed: 0x23,

@@ -275,7 +275,7 @@ export class MonitorConnection {
 }
 
 /** Connects to a path that may be longer than a socket address: by way of its open directory. */
-async function connectSocket(socketPath: string): Promise<Socket> {
+export async function connectSocket(socketPath: string): Promise<Socket> {
   const long = Buffer.byteLength(socketPath) > SOCKET_PATH_MAX;
   const directory = long ? openSync(dirname(socketPath), constants.O_RDONLY | constants.O_DIRECTORY) : -1;
   const path = long ? `/proc/self/fd/${directory}/${basename(socketPath)}` : socketPath;

@@ -1,7 +1,12 @@
 /** A start whose monitor is connected to while the container is still being made, so that nothing is left to do after it. */
-import type { Launcher, Started } from './executor.ts';
+import type { Started } from './executor.ts';
 import { EVENTS_ONLY, type MonitorConnection, openMonitor } from './monitor.ts';
 import type { Plan } from './plan/table.ts';
+
+/** As PlanChannel.start. */
+export interface PlanStarter {
+  start(plan: Plan, onListening: () => void): Promise<Started>;
+}
 
 export interface MonitoredStart {
   readonly started: Started;
@@ -10,7 +15,7 @@ export interface MonitoredStart {
 }
 
 /** Executes a start plan whose monitor listens on `socketPath`. Rejects as `launcher.start` does; then nothing is left. */
-export async function startMonitored(launcher: Launcher, plan: Plan, socketPath: string): Promise<MonitoredStart> {
+export async function startMonitored(launcher: PlanStarter, plan: Plan, socketPath: string): Promise<MonitoredStart> {
   const connect = (): Promise<MonitorConnection> => {
     const connecting = openMonitor(socketPath, EVENTS_ONLY);
     // It is looked at when the start's answer has come.

@@ -64,7 +64,10 @@ for (const runtime of RUNTIMES) {
       const own = Number(readFileSync('/proc/uptime', 'utf8').split('.')[0]);
       const shifted = Number(await box.see(uptime, withTime()));
       assert.ok(Math.abs(shifted - own - 1_000_000) < 60, `${shifted}, the host ${own}`);
-      const { pid } = await box.state(await box.started(withTime()));
+      const id = await box.started(withTime());
+      const executed = Number(await box.ok('exec', id, 'sh', '-c', uptime));
+      assert.ok(Math.abs(executed - own - 1_000_000) < 60, `${executed}, the host ${own}`);
+      const { pid } = await box.state(id);
       const joined = Number(await box.see(uptime, withTime(`/proc/${pid}/ns/time`)));
       assert.ok(Math.abs(joined - own - 1_000_000) < 60, `${joined}, the host ${own}`);
     });

@@ -38,6 +38,21 @@ describe('time offsets', () => {
     await daemon.ok(['rm', '-f', id]);
   });
 
+  it('are those of programs executed in the container or in its PID namespace, in a Landlock domain or not', async () => {
+    const { daemon, busybox } = world;
+    for (const fence of [[], ['--security-opt', 'landlock=unconfined']]) {
+      const flags = [...fence, ...annotation('boottime', String(DAY))];
+      const id = await daemon.ok(['run', '-d', ...flags, busybox, 'sleep', '1000']);
+      const joined = ['--pid', `container:${id}`, ...flags];
+      const guest = await daemon.ok(['run', '-d', ...joined, busybox, 'sleep', '1000']);
+      for (const container of [id, guest]) {
+        const seen = await daemon.ok(['exec', container, 'sh', '-c', 'kill -0 1 && cat /proc/uptime']);
+        near(seen, uptime() + DAY);
+      }
+      await daemon.ok(['rm', '-f', id, guest]);
+    }
+  });
+
   it('are told by inspect and explain, and compared with the kernel', async () => {
     const { daemon, busybox } = world;
     const id = await daemon.ok(['run', '-d', ...annotation('boottime', '0.25'), busybox, 'sleep', '1000']);

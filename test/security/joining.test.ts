@@ -11,6 +11,7 @@ import type { Namespace } from '../../src/oci/runtime-spec.ts';
 import { Box, type Config } from '../conformance/box.ts';
 import { ISLE_RUNTIME } from '../conformance/runtimes.ts';
 import { eventually, type Running } from '../harness/command.ts';
+import { withoutLandlock } from '../fixtures/landlock.ts';
 import type { TestDaemon } from '../harness/daemon.ts';
 import { giveIds } from '../harness/subids.ts';
 import { startWorld, type World } from '../harness/world.ts';
@@ -26,6 +27,9 @@ const POWER = ['power'];
 const ROOT = ['root SECRET'];
 const ALL = [...POWER, ...ROOT];
 const USER = `isleattack${process.pid}`;
+/** Neither AppArmor nor Landlock stands in the attacker's way. */
+const OPEN = ['--security-opt', 'apparmor=unconfined'];
+const skip = await withoutLandlock(false);
 const REMAP = ['--userns-remap', USER];
 
 describe('a process that enters a container whose processes trace it', () => {
@@ -77,6 +81,7 @@ describe('a process that enters a container whose processes trace it', () => {
       'attacker',
       '--cap-add',
       'SYS_PTRACE',
+      ...OPEN,
       ...flags,
       image,
       'inject',
@@ -177,6 +182,16 @@ describe('a process that enters a container whose processes trace it', () => {
         world.daemon,
         ['HIDDEN'],
         async () => assert.deepEqual(await attack(world.daemon, image, start, { wanted: ROOT }), ROOT),
+        REMAP,
+      );
+    });
+
+    it('is kept from a tracer that Landlock confines, even where it is not hidden', { skip }, async () => {
+      const flags = ['--security-opt', 'landlock=default'];
+      await without(
+        world.daemon,
+        ['HIDDEN'],
+        async () => assert.deepEqual(await attack(world.daemon, image, start, { flags }), []),
         REMAP,
       );
     });

@@ -205,6 +205,14 @@ describe('beside AppArmor', () => {
     }
   });
 
+  it('refuses a Landlock domain that was asked for by name, which this kernel is too old for', async () => {
+    const { stderr, code } = await attempt(['--security-opt', 'landlock=default'], 'true');
+    assert.equal(code, 125);
+    assert.match(stderr, /landlock=default needs Landlock of version 6, and this kernel has /);
+    assert.doesNotMatch(await guest.daemon.ok(['info', '-f', '{{json .SecurityOptions}}']), /landlock/);
+    assert.equal(await inside(['--security-opt', 'landlock=unconfined'], 'echo done'), 'done');
+  });
+
   it('says what is missing where nothing can load the profile, and runs containers all the same', async () => {
     await parser('--remove', 'profile isle-default {}');
     renameSync(PARSER, `${PARSER}.away`);

@@ -7,7 +7,7 @@ import { jsonIfThere } from '../../platform/read-file.ts';
 import { connectMonitor, EVENTS_ONLY, type MonitorConnection, readExitRecord } from '../../runtime/monitor.ts';
 import { readPidFile } from '../../runtime/pid-file.ts';
 import type { LiveAttachment } from '../attachment.ts';
-import { startPlan } from '../confinement.ts';
+import { launcherInto, startPlan } from '../confinement.ts';
 import type { Container } from '../container.ts';
 import { type ContainersContext, stateDir } from '../context.ts';
 import { isRestarting } from '../pause.ts';
@@ -78,13 +78,18 @@ async function launch(
 ): Promise<void> {
   const plan = await buildExec(context, session, { directory, waitAttach: attachment !== null, size });
   checkCanExec(session.container);
-  const socket = join(directory, 'monitor.sock');
-  const { started, monitor: connecting } = await startPlan(context, plan, socket);
-  const monitor = await connecting;
-  session.run(started.pid, monitor);
-  follow(context, session, monitor);
-  await attachment?.connectOrEnd(socket);
-  monitor.go();
+  const launcher = await launcherInto(context, session.container.record);
+  try {
+    const socket = join(directory, 'monitor.sock');
+    const { started, monitor: connecting } = await startPlan(context, launcher, plan, socket);
+    const monitor = await connecting;
+    session.run(started.pid, monitor);
+    follow(context, session, monitor);
+    await attachment?.connectOrEnd(socket);
+    monitor.go();
+  } finally {
+    launcher.close();
+  }
 }
 
 function follow(context: ContainersContext, session: ExecSession, monitor: MonitorConnection): void {

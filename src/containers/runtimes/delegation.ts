@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError } from '../../errors.ts';
+import type { HostConfig } from '../../oci/container-config.ts';
 import { bundleText } from '../../oci/spec/bundle.ts';
 import { type MonitoredStart, startMonitored } from '../../runtime/monitored-start.ts';
 import type { DelegatedStart, OciRuntime } from '../../runtime/plan/delegate.ts';
@@ -9,7 +10,7 @@ import { DEFAULT_APPARMOR_PROFILE } from '../../security/apparmor/profile.ts';
 import { type ContainersContext, monitorSocket, stateDir } from '../context.ts';
 import type { ContainerRecord } from '../record.ts';
 import { runtimeFailure } from './failure.ts';
-import { OWN_RUNTIME } from './known.ts';
+import { OWN_RUNTIME, type Runtimes } from './known.ts';
 
 /** null: isle's own. Throws InvalidParameter for one that is not there any more. */
 export function runtimeOf(
@@ -18,6 +19,12 @@ export function runtimeOf(
 ): OciRuntime | null {
   // Containers from before there was a choice name none.
   return runtimes.find(hostConfig.Runtime || OWN_RUNTIME);
+}
+
+/** null: isle's own, or one that is not known (any more) and can start nothing. */
+export function otherRuntime(runtimes: Runtimes, { Runtime }: HostConfig): OciRuntime | null {
+  const name = Runtime || OWN_RUNTIME;
+  return runtimes.isKnown(name) ? runtimes.find(name) : null;
 }
 
 /** Rejects in the runtime's words; then nothing is left. */

@@ -223,6 +223,7 @@ export const CONTAINER: ContainerExplainInput = {
   spec: SPEC,
   plan: PLAN,
   modules: ['capability', 'apparmor'],
+  landlock: { asked: { absent: 'confined' }, abi: 7, entered: null },
   kernel: RUNNING,
   network: {
     ip: '172.17.0.2',

@@ -26,6 +26,11 @@ export class Binds {
     this.#always = always;
   }
 
+  /** How many are taken. */
+  get slots(): number {
+    return this.#slots;
+  }
+
   /** The new process's part of one bind mount. */
   ops(source: string, target: string, options: MountOptions, origin: Origin = {}): PlanOp[] {
     const common = commonOf(source, options);

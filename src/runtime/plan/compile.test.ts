@@ -1,100 +1,17 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import type { ContainerConfig, HostConfig } from '../../oci/container-config.ts';
 import type { Spec } from '../../oci/runtime-spec.ts';
-import { buildSpec } from '../../oci/spec/build.ts';
-import type { IdMap, JoinedContainers } from '../../oci/spec/namespaces.ts';
-import { type CgroupLayout, createCgroupBackend } from '../cgroups/index.ts';
-import { compileReadPlan, compileStartPlan, NETNS_FD, type StartInput } from './compile.ts';
+import { createCgroupBackend } from '../cgroups/index.ts';
+import { compileReadPlan, NETNS_FD } from './compile.ts';
 import { CLONE, MOUNT_ATTR, MS, RLIM_INFINITY } from './constants.ts';
 import { describeOp } from './describe.ts';
-import { OPS, type OpArgs, type OpName, type Plan } from './table.ts';
+import { OPS, type Plan } from './table.ts';
+import { argsOf, assertOrder, at, compile, ID, OVERLAY, V2 } from './testing/compiled.ts';
 
 /** Writes the golden file anew before it is compared; to be formatted and read before it is committed. */
 const UPDATE = process.env['ISLE_UPDATE_GOLDEN'] === '1';
 const GOLDEN = new URL('./testdata/default-container.json', import.meta.url);
-
-const LAYOUT: CgroupLayout = {
-  version: 1,
-  v1: ['cpu', 'cpuacct', 'cpuset', 'memory', 'devices', 'freezer', 'blkio', 'pids', 'systemd'].map((name) => ({
-    mountPoint: `/sys/fs/cgroup/${name}`,
-    controllers: name === 'systemd' ? [] : [name],
-    name: name === 'systemd' ? name : null,
-  })),
-  unified: { mountPoint: '/sys/fs/cgroup/unified', controllers: ['hugetlb'] },
-  cpuset: { cpus: '0-1', mems: '0' },
-  swapAccounting: true,
-};
-const V2: CgroupLayout = {
-  ...LAYOUT,
-  version: 2,
-  v1: [],
-  unified: { mountPoint: '/sys/fs/cgroup', controllers: ['cpu', 'memory', 'pids'] },
-};
-const ID = '4bd1c0de'.repeat(8);
-const OVERLAY = { cwd: '/lib/layers', target: '/lib/c/merged', options: 'lowerdir=b/fs:a/fs,upperdir=/u,workdir=/w' };
-const SECCOMP = { filter: new Uint8Array(16), flags: 0n, instructions: 2, listener: null, warnings: [] };
-
-interface Given {
-  host?: HostConfig;
-  config?: ContainerConfig;
-  uid?: number;
-  over?: Partial<StartInput>;
-  joined?: JoinedContainers;
-  idMap?: IdMap;
-  apparmorProfile?: string;
-  change?: (spec: Spec) => Spec;
-}
-
-function compile({ host = {}, config = {}, uid = 0, over = {}, change = (spec) => spec, ...more }: Given = {}): Plan {
-  const spec = buildSpec({
-    id: ID,
-    config,
-    hostConfig: host,
-    hostname: ID.slice(0, 12),
-    user: { uid, gid: uid, additionalGids: [uid], home: '/root' },
-    argv: ['sh', '-c', 'true'],
-    env: ['PATH=/usr/bin::/bin', 'HOSTNAME=c1', 'HOME=/root'],
-    mounts: ['hosts', 'hostname', 'resolv.conf'].map((name) => ({
-      type: 'bind',
-      source: `/lib/c/${name}`,
-      destination: `/etc/${name}`,
-      options: ['rbind', 'rprivate'],
-    })),
-    cgroupsPath: `isle/${ID}`,
-    capBounding: (1n << 41n) - 1n,
-    ipv4Link: 'eth0',
-    ...more,
-  });
-  return compileStartPlan({
-    spec: change(spec),
-    id: ID,
-    stateDir: `/run/isle/c/${ID}`,
-    bundle: `/lib/c/${ID}`,
-    logOps: [],
-    monitorFlags: 0,
-    overlay: OVERLAY,
-    cgroups: createCgroupBackend(LAYOUT),
-    network: { mode: 'bridge', parent: new Uint8Array([1]), child: new Uint8Array([2]) },
-    seccomp: SECCOMP,
-    ...over,
-  });
-}
-
-const at = (plan: Plan, name: OpName) => plan.ops.findIndex((entry) => entry.op === name);
-function argsOf<N extends OpName>(plan: Plan, name: N): OpArgs<N>[] {
-  return plan.ops.filter((entry) => entry.op === name).map((entry) => entry.args as OpArgs<N>);
-}
-function assertOrder(plan: Plan, ...names: OpName[]): void {
-  const places = names.map((name) => at(plan, name));
-  assert.ok(!places.includes(-1), `all of ${names.join()} are there: ${places.join()}`);
-  assert.deepEqual(
-    places,
-    places.toSorted((a, b) => a - b),
-    `${names.join(' < ')}: ${places.join()}`,
-  );
-}
 
 /** Flags as hexadecimal text and bytes as text, so that a difference can be read. */
 function readable(plan: Plan): unknown[] {
@@ -123,10 +40,6 @@ describe('the default container', () => {
     assert.deepEqual(argsOf(plan, 'unshare'), [{ flags: CLONE.cgroup }]);
     assertOrder(plan, 'clone', 'mountPropagation', 'cgroupJoin', 'unshare', 'overlayRoot');
     assert.ok(plan.ops.findLastIndex(({ op }) => op === 'cgroupJoin') < at(plan, 'unshare'));
-  });
-
-  it("asks for an AppArmor profile while /proc still is the host's", () => {
-    assertOrder(compile({ apparmorProfile: 'isle-default' }), 'overlayRoot', 'writeSelf', 'pivot', 'exec');
   });
 
   it('makes mounts slave before the first of them', () => {
@@ -305,70 +218,6 @@ describe('compileReadPlan', () => {
     assert.ok(plan.ops.every(({ section }) => section === 'setup'));
     assert.equal((argsOf(plan, 'overlayRoot')[0]?.flags ?? 0n) & MS.rdonly, MS.rdonly);
     assert.deepEqual(argsOf(plan, 'readFileIn')[1], { path: '/etc/group', maxBytes: 99 });
-  });
-});
-
-describe('shared namespaces', () => {
-  it('joins by path, the PID namespace last of all, with the procfs of the other container', () => {
-    const joined = { pid: 7, ipc: 7, network: 7 };
-    const plan = compile({ joined, over: { network: { mode: 'join' }, seccomp: null } });
-    assert.deepEqual(argsOf(plan, 'clone'), [{ flags: CLONE.mount | CLONE.uts }]);
-    const paths = argsOf(plan, 'setns').map(({ path }) => path);
-    assert.deepEqual(paths, ['/proc/7/ns/net', '/proc/7/ns/ipc', '/proc/7/ns/pid']);
-    assert.ok(argsOf(plan, 'mountFs').every(({ fsType }) => fsType !== 'proc'));
-    const proc = argsOf(plan, 'holdTree').find(({ source }) => source === '/proc');
-    assert.deepEqual([proc?.nsPath, proc?.recursive], ['/proc/7/ns/mnt', 0]);
-    assertOrder(plan, 'hideProcess', 'setns', 'mountHeld', 'pivot', 'setUid', 'capset', 'appear', 'exec');
-    assert.equal(at(plan, 'netlink'), -1, "the other container's network is set up");
-  });
-
-  it("makes none of those that are the host's, and names nothing there", () => {
-    const host: HostConfig = { PidMode: 'host', IpcMode: 'host', UTSMode: 'host' };
-    const plan = compile({ host });
-    assert.deepEqual(argsOf(plan, 'clone'), [{ flags: CLONE.mount | CLONE.network }]);
-    assert.equal(at(plan, 'setHostname'), -1);
-  });
-
-  it('refuses a shared PID namespace where no cgroup2 hierarchy could end its processes', () => {
-    const cgroups = createCgroupBackend({ ...LAYOUT, unified: null });
-    assert.throws(() => compile({ host: { PidMode: 'host' }, over: { cgroups } }), { kind: 'Unavailable' });
-  });
-});
-
-describe('a container with a user namespace', () => {
-  const map = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
-  const plan = compile({
-    idMap: { uid: map, gid: map },
-    uid: 5,
-    host: { Ulimits: [{ Name: 'nofile', Soft: 9, Hard: 9 }] },
-  });
-
-  it('prepares the root and all binds with the rights of the host, before the clone', () => {
-    assertOrder(plan, 'monitor', 'userNs', 'stdioOwner', 'idmapOver', 'overlayRoot', 'holdRoot', 'holdTree', 'clone');
-    assert.deepEqual(argsOf(plan, 'userNs'), [{ uidMap: '0 100000 65536\n', gidMap: '0 100000 65536\n' }]);
-    assert.deepEqual(argsOf(plan, 'stdioOwner'), [{ uid: 100_005, gid: 100_005 }]);
-    assert.equal(at(plan, 'mountBind'), -1);
-    assert.equal(at(plan, 'mknodIn'), -1, 'a node made here could not be opened');
-  });
-
-  it('joins cgroups as the host knows the process, and mounts as root of the namespace', () => {
-    const ops = plan.ops.map(({ op: name }) => name);
-    const become = ops.indexOf('setUid');
-    assert.ok(ops.indexOf('cgroupJoin') < become && ops.indexOf('attachRoot') < become);
-    assert.ok(ops.indexOf('mountFs') > become && ops.indexOf('mountHeld') > become);
-  });
-
-  it('has its limits set from outside, and waits for that', () => {
-    assert.deepEqual(
-      plan.ops.filter(({ op: name }) => name === 'rlimit').map(({ section }) => section),
-      ['parent'],
-    );
-    assert.notEqual(at(plan, 'waitParent'), -1);
-  });
-
-  it('is described in words', () => {
-    const words = plan.ops.map(describeOp);
-    assert.ok(words.includes('make a user namespace (user ids: 0 to 65535 are 100000 to 165535 outside)'));
   });
 });
 

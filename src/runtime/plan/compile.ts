@@ -59,6 +59,8 @@ export interface StartInput {
   appArmorFile?: string | undefined;
   /** The directory of the container's files: what the listener of a seccomp filter is told. */
   bundle: string;
+  /** struct landlock_ruleset_attr of the domain that the monitor and the container share; left out: none. */
+  landlock?: Uint8Array | undefined;
   /** `--init`: a small process 1 starts the program. */
   init?: boolean | undefined;
   /** For the OCI runtime command line; left out, a monitor holds the container. */
@@ -96,7 +98,7 @@ function setupOps(
   input: StartInput,
   process: Process,
   cgroups: ReturnType<CgroupBackend['planContainer']>,
-  binds: Binds,
+  opened: readonly PlanOp[],
   late: LateEntry | null,
 ): PlanOp[] {
   const { id, stateDir, logOps, monitorFlags, spec, unmonitored } = input;
@@ -108,7 +110,9 @@ function setupOps(
     ...(cgroups.cgroupInto === undefined ? [] : [cgroups.cgroupInto]),
     ...beforeClone(spec, process, late !== null),
     ...preparedRoot(input),
-    ...binds.opened,
+    ...opened,
+    // Last: nobody outside can be looked at any more.
+    ...(input.landlock === undefined ? [] : [op('setup', 'lsm', 'landlock', { ruleset: input.landlock })]),
     op('setup', 'namespaces', 'clone', { flags: cloneFlags(spec) }),
   ];
 }
@@ -145,12 +149,12 @@ function childNetworkOps(network: NetworkBatches, mustWait: boolean, beforeUp: r
   return [...ready, op('child', 'network', 'netlink', { protocol: PROTOCOL_ROUTE, messages: network.child })];
 }
 
-function namespaceOps(spec: Spec, id: string, join: readonly PlanOp[], appearsLast: boolean): PlanOp[] {
+function namespaceOps(spec: Spec, id: string, join: readonly PlanOp[], entered: readonly PlanOp[]): PlanOp[] {
   return [
     // First of all: no mount made from here on may reach the host.
     op('child', 'namespaces', 'mountPropagation', { path: '/', flags: MS.slave | MS.rec }),
     ...join,
-    ...joinOps(spec, appearsLast),
+    ...entered,
     ...queueLabelOps(spec),
     ...(namespaceOf(spec, 'cgroup')?.path === undefined && has(spec, 'cgroup')
       ? [op('child', 'namespaces', 'unshare', { flags: CLONE.cgroup })]
@@ -266,13 +270,14 @@ export function compileStartPlan(given: StartInput): Plan {
   const late = lateEntry(spec, seccomp, unmonitored?.procFrom);
   const rootfs = rootfsOps(input, spec.process, cgroupPath, binds, late);
   const [filter, afterIdentity] = withAppear(filterOps(seccomp, listenedState(input)), late !== null);
+  const joins = joinOps(spec, binds.slots, late !== null);
   return {
     ops: [
-      ...setupOps(input, spec.process, plan, binds, late),
+      ...setupOps(input, spec.process, plan, [...binds.opened, ...joins.opened], late),
       ...parentOps(network),
       ...(mapped ? hostRightsOps(spec.process) : []),
       ...(input.unmonitored?.parent ?? []),
-      ...namespaceOps(spec, id, plan.join, late !== null),
+      ...namespaceOps(spec, id, plan.join, joins.entered),
       ...rootfs,
       ...processOps(mapped ? withoutHostRights(spec.process) : spec.process, spec.linux ?? {}, filter, [
         ...afterIdentity,
@@ -290,6 +295,11 @@ export function compileStartPlan(given: StartInput): Plan {
 export function removeTreesPlan(paths: readonly string[], flushFirst?: string): Plan {
   const flush = flushFirst === undefined ? [] : [op('setup', 'files', 'syncFile', { path: flushFirst })];
   return { ops: [...flush, ...paths.map((path) => op('setup', 'files', 'removeTree', { path }))] };
+}
+
+/** A run plan whose one result is the version of Landlock's interface in digits, 0 for none. */
+export function compileLandlockPlan(): Plan {
+  return { ops: [op('setup', 'lsm', 'landlockVersion', {})] };
 }
 
 /** A run plan that reads files out of a root that is not mounted anywhere: one result for each path, in order. */

@@ -166,6 +166,10 @@ const WORDS: { [N in OpName]: (args: OpArgs<N>) => string } = {
   // Its flags say where it keeps things; what it is to do comes last.
   runProgram: ({ argv }) => `run ${argv[0] ?? ''} ... ${clip(argv.slice(-2).join(' '))}`,
   seccompListener: ({ path }) => `hand the listener of the system call filter to \`${path}\``,
+  landlock: () => 'enter a Landlock domain: from now on no signal reaches, and no look gets into, processes outside',
+  landlockVersion: () => 'ask which version of Landlock the kernel has',
+  holdNamespace: ({ path }) => `open the namespace ${path} for the new process`,
+  setnsHeld: ({ nsType }) => `enter the ${list(flagNames(nsType, CLONE))} namespace that was opened`,
   init: () => 'keep a small init process as the first one, which starts the program',
   relabel: ({ path, label }) => `label ${path}, and all that is in it, as ${label}`,
   labelQueues: ({ label }) => `label the message queues as ${label}`,

@@ -8,7 +8,7 @@ import type { PlanOp } from './table.ts';
 /** Made by other operations than the clone. */
 const NOT_CLONED = new Set<NamespaceType>(['cgroup', 'user', 'time']);
 /** Entered by the new process itself, in this order. */
-const JOINED_INSIDE = ['network', 'ipc', 'uts', 'cgroup'] as const;
+const JOINED_INSIDE = ['network', 'ipc', 'uts', 'cgroup', 'time'] as const;
 
 export function namespaceOf(spec: Spec, type: NamespaceType): Namespace | undefined {
   return spec.linux?.namespaces?.find((namespace) => namespace.type === type);
@@ -96,21 +96,31 @@ export function beforeClone(spec: Spec, process: Process, appearsLast: boolean):
   ];
 }
 
-/** In the new process, before anything is mounted or set up in a namespace. */
-export function joinOps(spec: Spec, appearsLast: boolean): PlanOp[] {
-  const time = namespaceOf(spec, 'time')?.path;
+export interface JoinOps {
+  /** Section setup, as long as the monitor may look at whose namespaces they are. */
+  opened: PlanOp[];
+  /** In the new process, before anything is mounted or set up in a namespace. */
+  entered: PlanOp[];
+}
+
+/** Slots from `firstSlot` on are used. */
+export function joinOps(spec: Spec, firstSlot: number, appearsLast: boolean): JoinOps {
   const hide = namespaceOf(spec, 'pid')?.path !== undefined;
   // The PID namespace is only entered by what this process makes from here on.
   const types = appearsLast ? ([...JOINED_INSIDE, 'pid'] as const) : JOINED_INSIDE;
-  const paths = types.flatMap((type) => {
-    const path = namespaceOf(spec, type)?.path;
-    return path === undefined ? [] : [op('child', 'namespaces', 'setns', { path, nsType: CLONE[type] })];
-  });
-  return [
-    ...(hide ? [op('child', 'namespaces', 'hideProcess', {})] : []),
-    ...paths,
-    ...(time === undefined ? [] : [op('child', 'namespaces', 'setns', { path: time, nsType: CLONE.time })]),
-  ];
+  const joined = types
+    .flatMap((type) => {
+      const path = namespaceOf(spec, type)?.path;
+      return path === undefined ? [] : [{ type, path }];
+    })
+    .map(({ type, path }, index) => ({ slot: firstSlot + index, path, nsType: CLONE[type] }));
+  return {
+    opened: joined.map(({ slot, path }) => op('setup', 'namespaces', 'holdNamespace', { slot, path })),
+    entered: [
+      ...(hide ? [op('child', 'namespaces', 'hideProcess', {})] : []),
+      ...joined.map(({ slot, nsType }) => op('child', 'namespaces', 'setnsHeld', { slot, nsType })),
+    ],
+  };
 }
 
 /** From here on the process is root of its user namespace, and nobody on the host: host paths are out of its reach. */

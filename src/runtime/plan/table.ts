@@ -267,6 +267,16 @@ export const OPS = {
   },
   /** Section setup: a thread writes the log. drops 1: what does not fit into maxBytes meanwhile is dropped, and counted; 0: the container waits. */
   logQueue: { maxBytes: 'u64', drops: 'u32' },
+  // --- Landlock ---
+  /** Section setup: the monitor, and with it all that it makes from now on, enters a domain. ruleset: struct landlock_ruleset_attr. */
+  landlock: { ruleset: 'bytes' },
+  /** Run plans: adds the version of Landlock's interface to the results, in digits; 0 for none. */
+  landlockVersion: {},
+  // --- namespaces of others ---
+  /** Section setup: opens a namespace by path while this process may look at its owner, for setnsHeld. Slots as in holdTree. */
+  holdNamespace: { slot: 'u32', path: 'str' },
+  /** Section child: setns(2) with a held namespace. nsType: CLONE_NEW*. */
+  setnsHeld: { slot: 'u32', nsType: 'u64' },
 } as const satisfies Record<string, Record<string, FieldType>>;
 
 export type OpName = keyof typeof OPS;

@@ -76,8 +76,26 @@ const BITES: readonly [id: string, severity: Severity, what: RegExp, changes: Ch
   ['shared-user-ids', 'info', /one range/, { linux: namespaces('user'), sharesIds: true }],
   ['cap-sys-admin', 'critical', /CAP_SYS_ADMIN/, { capabilities: ['CAP_SYS_ADMIN'] }],
   ['cap-sys-module', 'critical', /CAP_SYS_MODULE/, { capabilities: ['CAP_SYS_MODULE'] }],
+  ['host-pid', 'medium', /PidMode = host/, { hostConfig: { PidMode: 'host' }, landlock: 'default' }],
   ['cap-sys-ptrace', 'low', /CAP_SYS_PTRACE/, { capabilities: ['CAP_SYS_PTRACE'] }],
   ['cap-sys-ptrace', 'critical', /CAP_/, { capabilities: ['CAP_SYS_PTRACE'], hostConfig: { PidMode: 'host' } }],
+  [
+    'cap-sys-ptrace',
+    'critical',
+    /CAP_/,
+    { capabilities: ['CAP_SYS_PTRACE'], hostConfig: { PidMode: 'host' }, landlock: 'default' },
+  ],
+  [
+    'cap-sys-ptrace',
+    'low',
+    /CAP_/,
+    {
+      capabilities: ['CAP_SYS_PTRACE'],
+      hostConfig: { PidMode: 'host' },
+      host: { lsms: ['apparmor'] },
+      process: { capabilities: { bounding: ['CAP_SYS_PTRACE'] }, apparmorProfile: 'isle-default' },
+    },
+  ],
   ['cap-dac-read-search', 'critical', /CAP_DAC_READ/, { capabilities: ['CAP_DAC_READ_SEARCH'] }],
   ['cap-net-admin', 'medium', /CAP_NET_ADMIN/, { capabilities: ['CAP_NET_ADMIN'] }],
   ['cap-net-admin', 'high', /CAP_/, { capabilities: ['CAP_NET_ADMIN'], hostConfig: { NetworkMode: 'host' } }],
@@ -115,6 +133,19 @@ const BITES: readonly [id: string, severity: Severity, what: RegExp, changes: Ch
     { host: { lsms: ['apparmor'] }, process: { apparmorProfile: 'unconfined' } },
   ],
   ['other-runtime', 'low', /Runtime = runc/, { runtime: { name: 'runc', isDefault: false } }],
+  [
+    'landlock-off',
+    'low',
+    /landlock=unconfined/,
+    { hostConfig: { SecurityOpt: ['landlock=unconfined'] }, landlock: { absent: 'unconfined' } },
+  ],
+  [
+    'landlock-off',
+    'low',
+    /apparmor:unconfined/,
+    { hostConfig: { SecurityOpt: ['apparmor:unconfined'] }, landlock: { absent: 'module-off' } },
+  ],
+  ['landlock-off', 'low', /isled --landlock off/, { landlock: { absent: 'daemon' } }],
   ['kernel-files-writable', 'critical', /lacks .*\/proc\/sys/, { linux: { readonlyPaths: [] } }],
   ['kernel-files-visible', 'medium', /lacks \/proc\/kcore, \/proc\/keys/, { linux: { maskedPaths: [] } }],
   ['no-memory-limit', 'low', /Memory = 0/, {}],
@@ -200,6 +231,24 @@ describe('namespaces', () => {
     const changes = { hostConfig: { NetworkMode: 'container:web' }, linux };
     assert.equal(found(changes, 'host-network').length, 0);
     assert.equal(found(changes, 'joined-namespace').length, 1);
+  });
+});
+
+describe('a Landlock domain that is not there', () => {
+  const unconfined = { landlock: { absent: 'unconfined' } } as const;
+
+  it('is nothing to tell where it could not have been, or something else stands there', () => {
+    for (const changes of [
+      { ...unconfined, host: { landlockAbi: 5 } },
+      { ...unconfined, hostConfig: { Privileged: true } },
+      { ...unconfined, process: { apparmorProfile: 'isle-default' } },
+      { ...unconfined, process: { selinuxLabel: 'system_u:system_r:container_t:s0' } },
+      { landlock: { absent: 'module-off' }, host: { lsms: ['apparmor'] } },
+      { landlock: { absent: 'joined-pid' } },
+      { landlock: { absent: 'kernel' } },
+    ] as const) {
+      assert.deepEqual(found(changes as Changes, 'landlock-off'), [], JSON.stringify(changes));
+    }
   });
 });
 

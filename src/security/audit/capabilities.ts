@@ -1,7 +1,7 @@
 /** Capabilities that lead out of a container, each with its way. */
 import { DEFAULT_CAPABILITIES } from '../capabilities.ts';
 import { usesHost } from './namespaces.ts';
-import { canHold, hasUserNamespace, isPrivileged, userOf } from './subject.ts';
+import { canHold, hasUserNamespace, isPrivileged, userOf, hasDefaultProfile } from './subject.ts';
 import { type AuditInput, type Finding, lower, type Rule, type Severity } from './types.ts';
 
 interface Dangerous {
@@ -39,11 +39,11 @@ const DANGEROUS: Readonly<Record<string, Dangerous>> = {
   },
   CAP_SYS_PTRACE: {
     id: 'cap-sys-ptrace',
-    severity: (input) => (usesHost(input, 'pid') ? 'critical' : 'low'),
+    severity: (input) => (usesHost(input, 'pid') && !hasDefaultProfile(input) ? 'critical' : 'low'),
     mapped: 'low',
     title: 'May look into and change other processes',
     attack:
-      "With the host's pid namespace: attaches to a root process of the host with ptrace(2) and has it execute shell code, or walks into /proc/1/root. Without it only the container's own processes can be reached.",
+      "With the host's pid namespace: attaches to a root process of the host with ptrace(2) and has it execute shell code, or walks into /proc/1/root; Landlock leaves it its own monitor for that, AppArmor's default profile nothing. Without it only the container's own processes can be reached.",
     fix: 'Drop it, or give the container its own pid namespace; a debugger of its own processes needs no capability.',
     reference: 'ptrace(2), Ptrace access mode checking',
   },

@@ -1,8 +1,9 @@
 /** The filters between a container and the kernel: seccomp, AppArmor and SELinux, hidden kernel files. */
 import { APPARMOR_UNCONFINED } from '../apparmor/profile.ts';
+import { LANDLOCK_ABI_NEEDED } from '../landlock.ts';
 import { compareFilters, notifiedCalls, type Allowed } from './seccomp-difference.ts';
 import { hasUserNamespace, isPrivileged, userOf } from './subject.ts';
-import type { AuditedSeccomp, Finding, Rule } from './types.ts';
+import type { AuditedSeccomp, AuditInput, Finding, HostFacts, Rule } from './types.ts';
 
 export const seccompFindings: Rule = (input) => {
   // `privileged` says that there is no filter.
@@ -85,9 +86,16 @@ const DANGERS: Readonly<Record<string, string>> = {
   io_uring_setup: 'its requests pass no seccomp filter',
 };
 
+function isConfined({ spec }: AuditInput): boolean {
+  const { apparmorProfile = '', selinuxLabel = '' } = spec.process ?? {};
+  return !['', APPARMOR_UNCONFINED].includes(apparmorProfile) || selinuxLabel !== '';
+}
+
+const modulesOf = ({ lsms }: HostFacts): string[] => lsms.filter((name) => name === 'apparmor' || name === 'selinux');
+
 export const lsmFindings: Rule = (input) => {
   if (isPrivileged(input)) return [];
-  const { spec, hostConfig, host } = input;
+  const { hostConfig, host } = input;
   const asked = (word: string) =>
     (hostConfig.SecurityOpt ?? []).find(
       (option) => (option === 'disable' ? 'label=disable' : option.replace(':', '=')) === word,
@@ -121,10 +129,8 @@ export const lsmFindings: Rule = (input) => {
       origin: 'asked',
     });
   }
-  const { apparmorProfile = '', selinuxLabel = '' } = spec.process ?? {};
-  const isConfined = !['', APPARMOR_UNCONFINED].includes(apparmorProfile) || selinuxLabel !== '';
-  if (findings.length > 0 || isConfined) return findings;
-  const has = host.lsms.filter((name) => name === 'apparmor' || name === 'selinux');
+  if (findings.length > 0 || isConfined(input)) return findings;
+  const has = modulesOf(host);
   return [
     {
       id: 'no-lsm-profile',
@@ -164,6 +170,41 @@ export const runtimeFindings: Rule = ({ runtime }) =>
           origin: runtime.isDefault ? 'default' : 'asked',
         },
       ];
+
+/** What switched it off, where it would have been there. */
+function landlockOff({ landlock, hostConfig, host }: AuditInput): Pick<Finding, 'what' | 'fix' | 'origin'> | null {
+  if (typeof landlock === 'string' || host.landlockAbi < LANDLOCK_ABI_NEEDED) return null;
+  const option = (pattern: RegExp) => (hostConfig.SecurityOpt ?? []).find((given) => pattern.test(given));
+  const asked = (given: string | undefined) =>
+    ({ what: `HostConfig.SecurityOpt: ${given ?? ''}`, fix: 'Leave the option out.', origin: 'asked' }) as const;
+  switch (landlock.absent) {
+    case 'unconfined':
+      return asked(option(/^landlock[=:]unconfined$/));
+    case 'module-off':
+      // Where the module is there, its own finding says more.
+      return modulesOf(host).length > 0 ? null : asked(option(/^(apparmor[=:]unconfined|label[=:]disable|disable)$/));
+    case 'daemon':
+      return { what: 'isled --landlock off', fix: 'Start isled without it.', origin: 'host' };
+    default:
+      return null;
+  }
+}
+
+export const landlockFindings: Rule = (input) => {
+  const off = landlockOff(input);
+  if (off === null || isPrivileged(input) || isConfined(input)) return [];
+  return [
+    {
+      ...off,
+      id: 'landlock-off',
+      title: 'No Landlock domain keeps it from processes outside',
+      severity: 'low',
+      attack:
+        "Where it sees processes outside (the host's /proc in a mount, the host's PID namespace), it signals them and walks through /proc/PID/root and /proc/PID/environ into their files and secrets.",
+      reference: 'landlock(7)',
+    },
+  ];
+};
 
 const isCovered = (path: string, by: readonly string[]): boolean =>
   by.some((covering) => path === covering || path.startsWith(`${covering}/`));

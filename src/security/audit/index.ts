@@ -1,6 +1,6 @@
 /** Ways out of a container that its configuration opens, each with the attack and the narrower setting. Pure. */
 import { capabilityFindings } from './capabilities.ts';
-import { kernelPathFindings, lsmFindings, runtimeFindings, seccompFindings } from './confinement.ts';
+import { kernelPathFindings, landlockFindings, lsmFindings, runtimeFindings, seccompFindings } from './confinement.ts';
 import { deviceFindings, deviceRuleFindings } from './devices.ts';
 import { kernelFindings } from './kernel.ts';
 import { memoryFindings, pidsFindings } from './limits.ts';
@@ -30,6 +30,7 @@ const RULES: readonly Rule[] = [
   seccompFindings,
   lsmFindings,
   runtimeFindings,
+  landlockFindings,
   kernelPathFindings,
   kernelFindings,
   secretFindings,

@@ -1,5 +1,5 @@
 /** Namespaces that are not the container's own. */
-import { hasUserNamespace, isPrivileged } from './subject.ts';
+import { hasUserNamespace, isKeptFromProcesses, isPrivileged } from './subject.ts';
 import type { AuditedHostConfig, AuditInput, Finding, Rule, Severity } from './types.ts';
 
 type Shared = 'pid' | 'network' | 'ipc' | 'uts' | 'cgroup';
@@ -21,9 +21,9 @@ const NAMESPACES: Readonly<Record<Shared, HostNamespace>> = {
     id: 'host-pid',
     field: 'PidMode',
     flag: '--pid host',
-    severity: () => 'high',
+    severity: (input) => (isKeptFromProcesses(input) ? 'medium' : 'high'),
     attack:
-      "Root inside takes the uid of a user of the host and walks through /proc/PID/root of one of its processes into the host's files, or kills any process; arguments of all programs, passwords among them, can be read.",
+      "Root inside takes the uid of a user of the host and walks through /proc/PID/root of one of its processes into the host's files, or kills any process, unless Landlock or AppArmor's default profile keeps it from that; arguments of all programs, passwords among them, can be read in any case.",
     reference: 'pid_namespaces(7); ptrace(2)',
   },
   network: {

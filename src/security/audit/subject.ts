@@ -1,4 +1,5 @@
 /** Questions about a container that several rules ask. */
+import { DEFAULT_APPARMOR_PROFILE } from '../apparmor/profile.ts';
 import type { AuditInput } from './types.ts';
 
 /** Is root in the container another user on the host? */
@@ -22,6 +23,16 @@ export function canHold(input: AuditInput, capability: string): boolean {
   const { process } = input.spec;
   if (process?.capabilities?.bounding?.includes(capability) !== true) return false;
   return userOf(input).isRoot || process.noNewPrivileges !== true;
+}
+
+/** Does AppArmor keep it from signalling and looking into processes outside? A user's profile may not. */
+export function hasDefaultProfile({ spec }: AuditInput): boolean {
+  return spec.process?.apparmorProfile === DEFAULT_APPARMOR_PROFILE;
+}
+
+/** Does that, or Landlock, which leaves its own monitor within reach of CAP_SYS_PTRACE? */
+export function isKeptFromProcesses(input: AuditInput): boolean {
+  return typeof input.landlock === 'string' || hasDefaultProfile(input);
 }
 
 /** [major, minor, patch] of `uname -r`; null if it does not begin with a version. */

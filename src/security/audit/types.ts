@@ -1,4 +1,5 @@
 /** What an audit looks at and what it finds. */
+import type { LandlockAbsence, LandlockMode } from '../landlock.ts';
 
 /** Worst first. */
 export const SEVERITIES = ['critical', 'high', 'medium', 'low', 'info'] as const;
@@ -109,6 +110,8 @@ export interface HostFacts {
   readonly kernel: string;
   /** active security modules, as /sys/kernel/security/lsm lists them */
   readonly lsms: readonly string[];
+  /** version of Landlock's interface; 0: none */
+  readonly landlockAbi: number;
   /** Directories of the engine: bind mounts of its own files come from there. */
   readonly engineRoots: readonly string[];
 }
@@ -124,6 +127,8 @@ export interface AuditInput {
   readonly seccomp: AuditedSeccomp;
   /** Another OCI runtime than isle's own sets all of it up. Left out: none. */
   readonly runtime?: { readonly name: string; readonly isDefault: boolean } | undefined;
+  /** The domain that a start gives it, or why it gives none. */
+  readonly landlock: LandlockMode | { absent: LandlockAbsence };
   /** Kernel files that a default container does not see, or sees read-only. */
   /** Has other containers' ids on the host, with a user namespace. */
   readonly sharesIds?: boolean;

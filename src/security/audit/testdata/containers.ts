@@ -11,6 +11,7 @@ export interface Changes {
   capabilities?: readonly string[];
   seccomp?: AuditInput['seccomp'];
   runtime?: AuditInput['runtime'];
+  landlock?: AuditInput['landlock'];
   imageUser?: string | null;
   sharesIds?: boolean;
   host?: Partial<AuditInput['host']>;
@@ -54,11 +55,13 @@ export function plain(changes: Changes = {}): AuditInput {
     imageUser: changes.imageUser === undefined ? '' : changes.imageUser,
     seccomp: changes.seccomp ?? { kind: 'default' },
     runtime: changes.runtime,
+    landlock: changes.landlock ?? { absent: 'kernel' },
     kernelPaths: { masked: MASKED, readonly: READONLY },
     sharesIds: changes.sharesIds ?? false,
     host: {
       kernel: '6.18.1',
       lsms: ['capability', 'landlock'],
+      landlockAbi: 7,
       engineRoots: ['/var/lib/isle', '/run/isle'],
       ...changes.host,
     },
