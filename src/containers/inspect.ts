@@ -170,12 +170,15 @@ function hostConfigJson(record: ContainerRecord): JsonObject {
   const ofKernel = record.hostConfig.Privileged
     ? { MaskedPaths: null, ReadonlyPaths: null }
     : { MaskedPaths: DEFAULT_MASKED_PATHS, ReadonlyPaths: DEFAULT_READONLY_PATHS };
+  // The docker CLI always sends it, and dockerd keeps none that limits nothing.
+  const pids = (rest.PidsLimit ?? 0) <= 0 ? { PidsLimit: null } : {};
   const swap = rest.Memory && !rest.MemorySwap ? { MemorySwap: rest.Memory * 2 } : {};
   return {
     ...HOST_CONFIG_DEFAULTS,
     ...ofKernel,
     ...rest,
     ...swap,
+    ...pids,
     ...(record.idMap ? { IDMappings: idMappingsJson(record.idMap) } : {}),
     ShmSize: rest.ShmSize || HOST_CONFIG_DEFAULTS.ShmSize,
     // The command line says -1 for "not asked for".

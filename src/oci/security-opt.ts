@@ -31,13 +31,7 @@ function parseLandlock(option: string, value: string): LandlockMode | 'unconfine
   });
 }
 
-function notYet(option: string, hint: string): EngineError {
-  return new EngineError('NotImplemented', `HostConfig.SecurityOpt: "${option}" is not supported by isle yet`, {
-    hint,
-  });
-}
-
-/** Throws InvalidParameter for what is none, NotImplemented for what isle cannot enforce: neither is passed over. */
+/** Throws InvalidParameter for what is none: nothing is passed over. */
 export function parseSecurityOpt(options: readonly string[]): SecurityOptions {
   const result: SecurityOptions = {
     noNewPrivileges: false,
@@ -88,7 +82,9 @@ function apply(result: SecurityOptions, option: string, key: string, value: stri
       result.landlock = parseLandlock(option, value);
       return;
     case 'systempaths':
-      throw notYet(option, 'the docker CLI turns this into empty MaskedPaths and ReadonlyPaths: send those');
+      throw new EngineError('InvalidParameter', `invalid --security-opt 2: "${option}"`, {
+        hint: 'the docker CLI turns systempaths=unconfined into empty MaskedPaths and ReadonlyPaths: send those',
+      });
     default:
       throw new EngineError('InvalidParameter', `invalid --security-opt 2: "${option}"`);
   }

@@ -63,6 +63,18 @@ describe('beside dockerd', () => {
     await daemon.ok(['rm', 'orphan']);
   });
 
+  it('shows no limit of processes where none was asked for, as the docker CLI always sends a number', async () => {
+    const { daemon, busybox } = world;
+    const limit = async (...flags: string[]) => {
+      const id = await daemon.ok(['create', ...flags, busybox, 'true']);
+      const shown = await daemon.ok(['inspect', '-f', '{{json .HostConfig.PidsLimit}}', id]);
+      await daemon.ok(['rm', id]);
+      return shown;
+    };
+    assert.deepEqual([await limit(), await limit('--pids-limit', '-1')], ['null', 'null']);
+    assert.equal(await limit('--pids-limit', '7'), '7');
+  });
+
   it('filters by health and Swarm task, although it has neither', async () => {
     const { daemon, busybox } = world;
     await daemon.ok(['create', '--name', 'plain', busybox, 'true']);
