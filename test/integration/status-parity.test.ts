@@ -7,6 +7,9 @@ import { after, before, describe, it } from 'node:test';
 import { capabilityNames } from '../../src/security/capabilities.ts';
 import { allHere, capabilitiesHere, parseRights as parse, type Rights as Status, TOO_NEW } from '../fixtures/rights.ts';
 import { TwoEngines } from '../fixtures/two-engines.ts';
+import { eventually, start } from '../harness/command.ts';
+import { findDocker } from '../harness/docker.ts';
+import { tell, untilTold } from '../harness/go-ahead.ts';
 
 const PROFILE = {
   defaultAction: 'SCMP_ACT_ALLOW',
@@ -69,6 +72,26 @@ describe('/proc/PID/status under isled and dockerd', () => {
       assert.deepEqual(await engines.first(own, given(flags)), await engines.first(other, given(flags)));
     });
   }
+
+  it('is that of a living process when the client of an exec was killed: the exec goes on, also if it says much', async () => {
+    const docker = await findDocker();
+    const script = `echo begun; ${untilTold}; yes | head -c 1000000; touch /ended; sleep 100`;
+    const { world, dockerd } = engines;
+    for (const engine of [world.daemon, dockerd]) {
+      const id = (await engines.ok(engine, ['run', '-d', '--network', 'none', world.busybox, 'sleep', '1000'])).trim();
+      const env = { DOCKER_HOST: `unix://${engine.socket}`, DOCKER_CONFIG: directory };
+      await using client = start(docker, ['exec', id, 'sh', '-c', script], { env });
+      await client.until(/begun/);
+      client.child.kill('SIGKILL');
+      await client.finished;
+      tell(Number(await engines.ok(engine, ['inspect', '-f', '{{.State.Pid}}', id])));
+      await eventually('the exec comes to its end', async () => {
+        return (await engine.docker(['exec', id, 'test', '-e', '/ended'])).code === 0 || null;
+      });
+      assert.match(await engines.ok(engine, ['top', id]), /sleep 100$/m);
+      await engines.ok(engine, ['rm', '-f', id]);
+    }
+  });
 
   it('is the same for further processes, whatever the container was given', async () => {
     const [own, other] = engines.both;
