@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { eventually } from '../harness/command.ts';
 import { startWorld, type World } from '../harness/world.ts';
 
 describe('beside dockerd', () => {
@@ -24,11 +25,10 @@ describe('beside dockerd', () => {
     const { daemon, busybox } = world;
     const fill = 'head -c 100000 /dev/zero > /f; ln -s /proc /p; sleep 60';
     await daemon.ok(['run', '-d', '--name', 'big', '--network', 'none', busybox, 'sh', '-c', fill]);
-    const deadline = Date.now() + 5000;
-    let size = '';
-    while (!size.startsWith('100kB') && Date.now() < deadline) {
-      size = await daemon.ok(['ps', '-s', '--format', '{{.Size}}']);
-    }
+    const size = await eventually('it has written', async () => {
+      const text = await daemon.ok(['ps', '-s', '--format', '{{.Size}}']);
+      return text.startsWith('100kB') ? text : null;
+    });
     assert.match(size, /^100kB \(virtual \d+(\.\d+)?MB\)$/);
     const [written, all] = (await daemon.ok(['inspect', '-s', '-f', '{{.SizeRw}} {{.SizeRootFs}}', 'big'])).split(' ');
     assert.equal(written, '100000');
