@@ -103,7 +103,11 @@ function instructionsOf(name: string, filters: readonly Filter[]): string[] {
   const isI386 = name.startsWith('i386 ');
   const table = SYSCALLS[isI386 ? 'SCMP_ARCH_X86' : 'SCMP_ARCH_X86_64'];
   const args = { personality: [0xffffffffn], socket: [1000n], clone: [0x800n] }[call] ?? [];
-  const data = { nr: table.get(call) ?? 600, arch: isI386 ? AUDIT_ARCH_I386 : AUDIT_ARCH_X86_64, args };
+  const data = {
+    nr: table.get(call) ?? Number(call.replace('number ', '')),
+    arch: isI386 ? AUDIT_ARCH_I386 : AUDIT_ARCH_X86_64,
+    args,
+  };
   return filters.map(({ bytes }) => {
     if (bytes === null) return '';
     const { unfiltered, steps } = loadFilter(bytes).run(data);

@@ -66,7 +66,9 @@ static const struct {
     {"clone3, refused", native, SYS_clone3, 0, 0},
     {"keyctl, refused", native, SYS_keyctl, 0, 0},
     {"bpf, refused", native, SYS_bpf, 0, 0},
-    {"a number of the future, refused", native, 600, 0, 0},
+    {"number 600, refused", native, 600, 0, 0},
+    {"number 0x3fffffff, refused", native, 0x3fffffff, 0, 0},
+    {"number 0x40000258, refused", native, 0x40000000 + 600, 0, 0},
     {"i386 getpid", compat, I386_GETPID, 0, 0},
     {"i386 read", compat, I386_READ, -1, 0},
     {"i386 futex_time64", compat, I386_FUTEX_TIME64, 0, 1},
@@ -74,6 +76,7 @@ static const struct {
     {"i386 socket, by argument", compat, I386_SOCKET, 1000, 0},
     {"i386 clone, by argument", compat, I386_CLONE, CLONE_SIGHAND, 0},
     {"i386 keyctl, refused", compat, I386_KEYCTL, 0, 0},
+    {"i386 number 600, refused", compat, 600, 0, 0},
 };
 #define CASES (sizeof(cases) / sizeof(cases[0]))
 

@@ -116,6 +116,19 @@ function emitTree(asm: BackwardAssembler, ranges: readonly Range[], begin: numbe
 }
 
 /**
+ * The whole of one ABI. Numbers above all that the profile knows are told apart first: the kernel remembers none of them, so a
+ * program that tries newer calls has the filter run each time. `next`: numbers from `from` on are another ABI's.
+ */
+function emitAbi(asm: BackwardAssembler, ranges: readonly Range[], next?: { from: number; target: Target }): Target {
+  const last = ranges.at(-1);
+  if (last === undefined) throw new Error('no numbers to decide');
+  const future = emitDecision(asm, last.decision);
+  const beyond = next === undefined ? future : asm.jump(JMP_JGE_K, next.from, next.target, future);
+  if (ranges.length === 1) return beyond;
+  return asm.jump(JMP_JGE_K, last.from, beyond, emitTree(asm, ranges, 0, ranges.length - 1));
+}
+
+/**
  * Numbers with the x32 bit, when x32 is not among the profile's architectures: no rule may judge them. -1 is not one of them:
  * it stands for a call that a tracer has skipped.
  */
@@ -166,14 +179,13 @@ function compile(profile: SeccompProfile, context: SeccompContext): SeccompProgr
   let foreign: Target = { returns: RET_KILL_PROCESS };
   if (arches.includes('SCMP_ARCH_X86')) {
     const i386 = rangesOf('SCMP_ARCH_X86', 0);
-    const tree = asm.load(DATA_NR, emitTree(asm, i386, 0, i386.length));
+    const tree = asm.load(DATA_NR, emitAbi(asm, i386));
     foreign = asm.jump(JMP_JEQ_K, AUDIT_ARCH_I386, tree, foreign);
   }
   const x32 = arches.includes('SCMP_ARCH_X32') ? rangesOf('SCMP_ARCH_X32', X32_BIT) : refuseX32(profile);
-  const x32Tree = emitTree(asm, x32, 0, x32.length);
+  const x32Tree = emitAbi(asm, x32);
   const x64 = rangesOf('SCMP_ARCH_X86_64', 0);
-  const x64Tree = emitTree(asm, x64, 0, x64.length);
-  const native = asm.load(DATA_NR, asm.jump(JMP_JGE_K, X32_BIT, x32Tree, x64Tree));
+  const native = asm.load(DATA_NR, emitAbi(asm, x64, { from: X32_BIT, target: x32Tree }));
   const filter = asm.finish(asm.load(DATA_ARCH, asm.jump(JMP_JEQ_K, AUDIT_ARCH_X86_64, native, foreign)));
 
   const flags = filterFlags(profile, notifies, context);
