@@ -6,6 +6,7 @@ import type { LogConfig } from '../oci/logging.ts';
 import type { IdMap } from '../oci/spec/namespaces.ts';
 import type { UsernsMode } from '../oci/userns-mode.ts';
 import type { RecentMap } from '../platform/recent-map.ts';
+import type { Spares } from '../platform/spares.ts';
 import type { CgroupBackend } from '../runtime/cgroups/index.ts';
 import type { Launcher } from '../runtime/executor.ts';
 import type { Severity } from '../security/audit/index.ts';
@@ -44,6 +45,8 @@ export interface ContainersContext {
   readonly log: Log;
   /** <data root>/containers */
   readonly dataDir: string;
+  /** Of containers to come, in dataDir. */
+  readonly directories: Spares;
   /** <exec root>/containers */
   readonly runDir: string;
   readonly appArmor: AppArmorPort;

@@ -1,5 +1,5 @@
 /** `POST /containers/create`: everything is checked before anything is made; the database row comes last. */
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { EngineError } from '../errors.ts';
 import type { ContainerConfig, CreateRequest, HostConfig } from '../oci/container-config.ts';
@@ -170,7 +170,7 @@ async function makeContainer(context: ContainersContext, container: Container): 
   const { record } = container;
   const { id } = record;
   try {
-    mkdirSync(containerDir(context, id), { recursive: true, mode: 0o710 });
+    context.directories.take(containerDir(context, id));
     await context.snapshots.prepare(id, record.diffIds, (owner) => ownerOnHost(record.idMap, owner));
     context.store.insert(record);
   } catch (thrown) {

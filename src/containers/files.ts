@@ -1,12 +1,26 @@
-/** The three files that every container gets from the engine: hosts, hostname and resolv.conf. */
-import { chownSync, writeFileSync } from 'node:fs';
+/** The three files that every container gets from the engine: hosts, hostname and resolv.conf; and the directory they are in. */
+import { chownSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HostConfig } from '../oci/container-config.ts';
 import { textIfThere } from '../platform/read-file.ts';
+import { Spares } from '../platform/spares.ts';
 import { type ContainersContext, containerDir } from './context.ts';
 import { donorOf } from './joins.ts';
 import { ownerOnHost } from './owners.ts';
 import type { ContainerRecord } from './record.ts';
+
+const NAMES = ['hosts', 'hostname', 'resolv.conf'] as const;
+
+/** Directories of containers to come, with the three files in them, which a start then only has to fill. Those of before are removed. */
+export function containerDirectories(dataDir: string): Spares {
+  const root = join(dataDir, 'spare');
+  mkdirSync(root, { recursive: true, mode: 0o700 });
+  for (const name of readdirSync(root)) rmSync(join(root, name), { recursive: true, force: true });
+  return new Spares(root, (directory) => {
+    mkdirSync(directory, { mode: 0o710 });
+    for (const name of NAMES) writeFileSync(join(directory, name), '', { mode: 0o644 });
+  });
+}
 
 /** /etc/hosts: loopback names, --add-host lines, and the container's own name at its address. */
 export function hostsText(record: ContainerRecord, gateway: string | null): string {
@@ -54,7 +68,7 @@ export function engineFilesDir(context: ContainersContext, record: ContainerReco
 /** Where the three files lie, and where they are mounted. */
 export function engineFiles(context: ContainersContext, record: ContainerRecord): { source: string; target: string }[] {
   const directory = engineFilesDir(context, record);
-  return ['hosts', 'hostname', 'resolv.conf'].map((name) => ({
+  return NAMES.map((name) => ({
     source: join(directory, name),
     target: `/etc/${name}`,
   }));
@@ -65,7 +79,7 @@ export function writeEngineFiles(context: ContainersContext, record: ContainerRe
   if (donorOf(context, record.hostConfig.NetworkMode) !== undefined) return;
   const directory = containerDir(context, record.id);
   const gateway = record.endpoint?.gateway ?? null;
-  const texts = {
+  const texts: Record<(typeof NAMES)[number], string> = {
     hosts: hostsText(record, gateway),
     hostname: `${record.config.Hostname ?? ''}\n`,
     // A host without a resolv.conf is a host without name servers, not an error.

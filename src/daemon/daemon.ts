@@ -10,6 +10,7 @@ import { CgroupParents } from '../containers/cgroup-parents.ts';
 import type { ContainersContext } from '../containers/context.ts';
 import { Runtimes } from '../containers/runtimes/known.ts';
 import type { LandlockPort } from '../containers/ports.ts';
+import { containerDirectories } from '../containers/files.ts';
 import { ContainerService } from '../containers/service.ts';
 import { ContainerStore } from '../containers/store.ts';
 import { ContentStore } from '../content/store.ts';
@@ -245,6 +246,7 @@ async function openContainers(parts: Parts): Promise<{ containers: ContainerServ
     events: { publish: (action, id, attributes) => parts.events.publish('container', action, id, attributes) },
     log,
     dataDir: parts.containersDir,
+    directories: containerDirectories(parts.containersDir),
     runDir: parts.runDir,
     appArmor: parts.appArmor,
     landlock: parts.landlock,

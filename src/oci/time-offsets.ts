@@ -53,14 +53,15 @@ export function timeOffsets({ Annotations }: HostConfig): TimeOffsets | undefine
 }
 
 /** Throws for what the kernel would refuse at the start: a clock before zero, or beyond what it can count. */
-export function checkTimeOffsets(hostConfig: HostConfig, { uptimeSeconds, hasTimeNamespaces }: ClockFacts): void {
+export function checkTimeOffsets(hostConfig: HostConfig, clocks: ClockFacts): void {
   const offsets = timeOffsets(hostConfig);
   if (offsets === undefined) return;
-  if (!hasTimeNamespaces) {
+  if (!clocks.hasTimeNamespaces) {
     throw new EngineError('NotImplemented', 'this kernel has no time namespaces, so no clock can be shifted', {
       hint: `leave the annotations ${PREFIX}* out, or use a kernel with CONFIG_TIME_NS (Linux 5.6)`,
     });
   }
+  const { uptimeSeconds } = clocks;
   for (const [clock, { secs = 0 }] of Object.entries(offsets)) {
     const name = PREFIX + clock;
     const value = hostConfig.Annotations?.[name] ?? '';

@@ -59,7 +59,9 @@ export function validateCreate(request: CreateRequest, facts: CreateFacts): { wa
       isHostNetwork ? ['PortBindings', 'PublishAllPorts'] : [],
     ),
     ...checkResources(hostConfig, {
-      cpus: facts.cpus ?? availableParallelism(),
+      get cpus() {
+        return facts.cpus ?? availableParallelism();
+      },
       cpusetCpus: facts.cpusetCpus,
       cpusetMems: facts.cpusetMems,
       cgroupVersion: facts.cgroupVersion ?? 1,
@@ -77,7 +79,7 @@ export function validateCreate(request: CreateRequest, facts: CreateFacts): { wa
   checkNameFiles(hostConfig);
   checkDevices(hostConfig);
   checkKernel(hostConfig);
-  checkTimeOffsets(hostConfig, facts.clocks ?? hostClocks());
+  checkTimeOffsets(hostConfig, facts.clocks ?? hostClocks);
   checkSecurityOpt(hostConfig);
   warnings.push(...capabilityWarnings(hostConfig, facts.capBounding));
   if (facts.ipv4Forwarding === false && !isHostNetwork && hostConfig.NetworkMode !== 'none') {
@@ -86,9 +88,15 @@ export function validateCreate(request: CreateRequest, facts: CreateFacts): { wa
   return { warnings };
 }
 
-function hostClocks(): ClockFacts {
-  return { uptimeSeconds: uptime(), hasTimeNamespaces: existsSync('/proc/self/ns/time') };
-}
+/** Looked up when a rule asks for them, which is seldom: each costs a read of /proc. */
+const hostClocks: ClockFacts = {
+  get uptimeSeconds() {
+    return uptime();
+  },
+  get hasTimeNamespaces() {
+    return existsSync('/proc/self/ns/time');
+  },
+};
 
 /** A profile that the client sends along is read now, not at the start. */
 function checkSecurityOpt(hostConfig: HostConfig): void {

@@ -1,4 +1,13 @@
-import { chmodSync, chownSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { closeSource } from '../archive/decompress.ts';
@@ -6,9 +15,9 @@ import { EngineError, toEngineError } from '../errors.ts';
 import { type OverlayMount, overlayMount } from '../mounts/mount.ts';
 import { randomHex } from '../platform/random.ts';
 import { DiskRoom } from '../platform/disk-room.ts';
+import { Spares } from '../platform/spares.ts';
 import { orAborted } from './abort.ts';
 import { emptyDirectory } from './islet.ts';
-import { Spares } from './spares.ts';
 import { type UnpackedLayer, type UnpackRequest, unpackLayer } from './unpack.ts';
 
 export interface LayerRecord {
@@ -49,6 +58,12 @@ function layerKey(diffId: string): string {
   return diffId.slice(7, 31);
 }
 
+/** What overlayfs needs beside the layers, in one directory of mode 0700. Throws what mkdir says. */
+function makeWritable(directory: string): void {
+  mkdirSync(directory, { mode: 0o700 });
+  for (const name of ['upper', 'work', 'merged']) mkdirSync(join(directory, name), { mode: 0o755 });
+}
+
 function notFound(what: string): EngineError {
   return new EngineError('NotFound', `no such ${what}`);
 }
@@ -75,7 +90,7 @@ export class SnapshotStore {
 
   constructor(options: SnapshotStoreOptions) {
     this.#root = options.root;
-    this.#spares = new Spares(join(options.root, 'spare'));
+    this.#spares = new Spares(join(options.root, 'spare'), makeWritable);
     this.#isletPath = options.isletPath;
     this.#room = options.room ?? new DiskRoom();
     this.#removeTree = options.removeTree ?? ((path) => this.#removeHere(path));

@@ -5,7 +5,7 @@ import { checkBlockIO, checkCgroupParent, checkRealtime } from './block-io.ts';
 import { checkCpuset } from './cpuset.ts';
 
 export interface ResourceFacts {
-  /** How many CPUs the host has. */
+  /** How many CPUs the host has. Looked at only when a limit depends on it. */
   cpus: number;
   /** The root cpuset's lists; left out: not checked here but by the kernel. */
   cpusetCpus?: string | undefined;
@@ -85,15 +85,19 @@ function oomWarnings(disabled: boolean, memory: number, facts: ResourceFacts): s
   ];
 }
 
-function checkCpu(hostConfig: HostConfig, { cpus }: ResourceFacts): void {
+function checkNanoCpus(nanoCpus: number, cpus: number): void {
+  // Below 0.01 the quota would be under the kernel's minimum of 1 ms.
+  refuseIf(
+    nanoCpus < 1e7 || nanoCpus > cpus * 1e9,
+    `range of CPUs is from 0.01 to ${cpus}.00, as there are only ${cpus} CPUs available`,
+  );
+}
+
+function checkCpu(hostConfig: HostConfig, facts: ResourceFacts): void {
   const { NanoCpus = 0, CpuPeriod = 0, CpuQuota = 0, CpuShares = 0 } = hostConfig;
   refuseIf(NanoCpus > 0 && CpuPeriod > 0, 'Conflicting options: Nano CPUs and CPU Period cannot both be set');
   refuseIf(NanoCpus > 0 && CpuQuota > 0, 'Conflicting options: Nano CPUs and CPU Quota cannot both be set');
-  // Below 0.01 the quota would be under the kernel's minimum of 1 ms.
-  refuseIf(
-    NanoCpus < 0 || NanoCpus > cpus * 1e9 || (NanoCpus > 0 && NanoCpus < 1e7),
-    `range of CPUs is from 0.01 to ${cpus}.00, as there are only ${cpus} CPUs available`,
-  );
+  if (NanoCpus !== 0) checkNanoCpus(NanoCpus, facts.cpus);
   refuseIf(
     CpuPeriod !== 0 && (CpuPeriod < 1000 || CpuPeriod > 1_000_000),
     'CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)',
