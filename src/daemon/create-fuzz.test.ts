@@ -141,6 +141,7 @@ function fakeContext(directory: string): ContainersContext {
     log: { info: nothing, warn: nothing, error: nothing },
     logDefaults: { Type: 'json-file' },
     dataDir: join(directory, 'data/containers'),
+    directories: { take: (path: string) => mkdirSync(path, { recursive: true }) },
     runDir: join(directory, 'run/containers'),
     capBounding: capabilityMask(DEFAULT_CAPABILITIES),
     auditRefuse: 'off',
