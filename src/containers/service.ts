@@ -18,6 +18,7 @@ import { type Container, type ExitStatus } from './container.ts';
 import { type ContainersContext, findContainer, monitorSocket } from './context.ts';
 import { checkName, createContainer, draftRecord } from './create.ts';
 import { explainOne } from './explain.ts';
+import { containerDirectories } from './files.ts';
 import { inspectContainer } from './inspect.ts';
 import { hasLabel } from './list-filters.ts';
 import { listContainers, type ListOptions } from './list.ts';
@@ -39,10 +40,11 @@ type StopOptions = { signal: string | undefined; timeoutS: number | undefined };
 export class ContainerService implements ContainersBackend {
   readonly context: ContainersContext;
 
-  constructor(parts: Omit<ContainersContext, 'lifecycle'>) {
+  constructor(parts: Omit<ContainersContext, 'directories' | 'lifecycle'>) {
     const byDefault = { signal: undefined, timeoutS: undefined };
     const context: ContainersContext = {
       ...parts,
+      directories: containerDirectories(parts.dataDir),
       lifecycle: {
         start: (container) => startContainer(context, container),
         stop: (container) => stopContainer(context, container, byDefault),

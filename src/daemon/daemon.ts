@@ -10,7 +10,6 @@ import { CgroupParents } from '../containers/cgroup-parents.ts';
 import type { ContainersContext } from '../containers/context.ts';
 import { Runtimes } from '../containers/runtimes/known.ts';
 import type { LandlockPort } from '../containers/ports.ts';
-import { containerDirectories } from '../containers/files.ts';
 import { ContainerService } from '../containers/service.ts';
 import { ContainerStore } from '../containers/store.ts';
 import { ContentStore } from '../content/store.ts';
@@ -231,7 +230,7 @@ async function openContainers(parts: Parts): Promise<{ containers: ContainerServ
   const autoIds = readAutoIds(config.usernsRemap);
   const idPool = new HostIdPool(config.usernsPool, config.dataRoot);
   if (autoIds !== null) idPool.claim();
-  const context: Omit<ContainersContext, 'lifecycle'> = {
+  const context: Omit<ContainersContext, 'directories' | 'lifecycle'> = {
     store: parts.store,
     launcher: parts.launcher,
     islet: parts.islet,
@@ -246,7 +245,6 @@ async function openContainers(parts: Parts): Promise<{ containers: ContainerServ
     events: { publish: (action, id, attributes) => parts.events.publish('container', action, id, attributes) },
     log,
     dataDir: parts.containersDir,
-    directories: containerDirectories(parts.containersDir),
     runDir: parts.runDir,
     appArmor: parts.appArmor,
     landlock: parts.landlock,
