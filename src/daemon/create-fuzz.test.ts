@@ -17,7 +17,7 @@ import { createCgroupBackend } from '../runtime/cgroups/index.ts';
 import { encodePlan } from '../runtime/encode.ts';
 import { DEFAULT_CAPABILITIES, capabilityMask } from '../security/capabilities.ts';
 
-const { cases, seed } = fuzzing(20_000);
+const { cases, seed } = fuzzing(100_000);
 const DIGEST = `sha256:${'1'.repeat(64)}`;
 const PASSWD = 'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n';
 const GROUP = 'root:x:0:\nusers:x:100:user\n';

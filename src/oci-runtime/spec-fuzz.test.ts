@@ -15,7 +15,7 @@ import { checkConfig } from './config/load.ts';
 import { seccompProgram } from './filter.ts';
 import { compileContainer, limitWarnings } from './plan.ts';
 
-const { cases, seed } = fuzzing(20_000);
+const { cases, seed } = fuzzing(100_000);
 const hierarchy = (name: string) => ({ mountPoint: `/cg/${name}`, controllers: [name], name: null });
 const UNIFIED = { mountPoint: '/cg', controllers: ['cpuset', 'cpu', 'io', 'memory', 'hugetlb', 'pids'] };
 const COMMON = { cpuset: { cpus: '0-1', mems: '0' }, swapAccounting: true };

@@ -38,6 +38,22 @@ describe('PlanError', () => {
     assert.equal(new PlanError(plan, { opIndex: 2, errno: 17, detail: '' }).path, '/dev/ptmx');
   });
 
+  it('tells the way out when a bind mount puts a file on a directory, or the other way round', () => {
+    const args = {
+      source: '/etc',
+      target: '/file',
+      attrs: 0n,
+      recursive: 1,
+      propagation: 0n,
+      createTarget: 1,
+    } as const;
+    const bind: Plan = { ops: [op('child', 'mounts', 'mountBind', args)] };
+    for (const errno of [20, 22]) {
+      assert.match(new PlanError(bind, { opIndex: 0, errno, detail: '' }).hint ?? '', /a file at a file/);
+    }
+    assert.equal(new PlanError(bind, { opIndex: 0, errno: 2, detail: '/etc' }).hint, undefined);
+  });
+
   it('tells of a failure that belongs to no operation', () => {
     const error = new PlanError(plan, { opIndex: -1, errno: 10, detail: 'the first process died' });
     assert.match(error.message, /^cannot start the container: the first process died: ECHILD/);

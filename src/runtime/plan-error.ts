@@ -11,6 +11,7 @@ const ERRNO_NAMES: ReadonlyMap<number, readonly [name: string, message: string]>
 const MORE_ERRNOS: Readonly<Record<number, readonly [string, string]>> = {
   8: ['ENOEXEC', 'exec format error'],
   10: ['ECHILD', 'no child processes'],
+  15: ['ENOTBLK', 'block device required'],
   74: ['EBADMSG', 'bad message'],
   117: ['EUCLEAN', 'structure needs cleaning'],
   122: ['EDQUOT', 'disk quota exceeded'],
@@ -69,6 +70,15 @@ const HINTS: Partial<Record<OpName, string>> = {
     'listenerPath of the seccomp profile names the socket: the process that is to decide has to listen there',
 };
 
+/** What move_mount(2) says of a directory on a file (ENOTDIR) and of a file on a directory (EINVAL). */
+const KINDS_DIFFER: readonly string[] = ['ENOTDIR', 'EINVAL'];
+
+function hintOf(op: PlanOp | undefined, errno: string): string | undefined {
+  if (op === undefined) return undefined;
+  if (op.op !== 'mountBind' || !KINDS_DIFFER.includes(errno)) return HINTS[op.op];
+  return 'a directory can only be shown at a directory, and a file at a file: compare the source and what the image has there';
+}
+
 /** An operation of a plan failed in islet; nothing of the plan is left. `code` is the errno's name. */
 export class PlanError extends EngineError {
   /** Group of the operation ("mounts", "network"), '' when the plan failed as a whole. */
@@ -87,7 +97,7 @@ export class PlanError extends EngineError {
     const path = op === undefined ? '' : objectOf(op);
     const errno = errnoName(failure.errno);
     const profile = missingProfile(op, failure.errno);
-    const hint = profile === null ? op && HINTS[op.op] : LOAD_PROFILE;
+    const hint = profile === null ? hintOf(op, errno) : LOAD_PROFILE;
     super('System', messageOf(op, path, failure), { code: errno, hint });
     this.name = 'PlanError';
     this.step = op?.step ?? '';

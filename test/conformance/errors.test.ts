@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { run as runProgram } from '../fixtures/process.ts';
 import { leftovers } from '../harness/leftovers.ts';
 import { Box, type Config } from './box.ts';
 import { ISLE_RUNTIME } from './runtimes.ts';
@@ -95,6 +96,25 @@ describe('isle-runtime: errors', () => {
       assert.notEqual((await box.call(['state', id])).code, 0);
     });
   }
+
+  it('refuses a FIFO, or a link to one, in the place of a namespace, and does not wait for its writer', async () => {
+    const fifo = join(box.directory, 'fifo');
+    const link = join(box.directory, 'link-to-fifo');
+    await runProgram('mkfifo', [fifo]);
+    symlinkSync(fifo, link);
+    for (const type of ['pid', 'network', 'ipc', 'uts', 'user', 'cgroup', 'time']) {
+      for (const place of [fifo, link]) {
+        const { id, path } = box.bundle((config) => {
+          const others = (config.linux['namespaces'] as { type: string }[]).filter((one) => one.type !== type);
+          config.linux['namespaces'] = [{ type, path: place }, ...others];
+        });
+        const { code, stderr } = await box.tryCreate(id, path);
+        assert.equal(code, 1);
+        assert.match(stderr, /config\.json: linux\.namespaces\[0\]\.path: \S*fifo is no namespace/);
+        assert.notEqual((await box.call(['state', id])).code, 0);
+      }
+    }
+  });
 
   it('warns of a capability that does not exist, and goes on without it', async () => {
     const { code, stderr } = await box.run((config) => {

@@ -8,8 +8,10 @@ import { join } from 'node:path';
 import { it } from 'node:test';
 import { PlanError } from '../../src/runtime/executor.ts';
 import { connectMonitor, readExitRecord } from '../../src/runtime/monitor.ts';
+import { CLONE } from '../../src/runtime/plan/constants.ts';
 import { op } from '../../src/runtime/plan/op.ts';
-import type { Plan } from '../../src/runtime/plan/table.ts';
+import type { Plan, PlanOp } from '../../src/runtime/plan/table.ts';
+import { run } from '../fixtures/process.ts';
 import { cgroupMounts } from '../harness/leftovers.ts';
 import { type ContainerOptions, isAlive, IsletBox, until } from '../fixtures/islet-box.ts';
 
@@ -219,4 +221,19 @@ it('starts many containers at once, each with its own answer', async () => {
     codes,
     Array.from({ length: 40 }, (_, index) => (index % 4 === 0 ? 'ENOENT' : String(index))),
   );
+});
+
+it('a FIFO that has come to the place of a namespace is refused, and nobody waits for its writer', async () => {
+  await using box = await IsletBox.open();
+  const path = join(box.directory, 'fifo');
+  await run('mkfifo', [path]);
+  const enters: readonly PlanOp[] = [
+    op('setup', 'namespaces', 'setns', { path, nsType: CLONE.network }),
+    op('setup', 'namespaces', 'joinPid', { path }),
+    op('setup', 'namespaces', 'joinUser', { path }),
+  ];
+  for (const enter of enters) {
+    const { errno, operation } = await failure(box, { argv: ['true'], setup: [enter] });
+    assert.deepEqual([operation, errno], [['joinPid', 'joinUser'].includes(enter.op) ? 'clone' : enter.op, 'EINVAL']);
+  }
 });
