@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { duplexPair, type Duplex } from 'node:stream';
+import { Duplex, duplexPair } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { describe, it } from 'node:test';
 import { webSocketAccept, WebSocketStream } from './websocket.ts';
@@ -109,6 +109,30 @@ describe('WebSocketStream', () => {
       assert.equal(await text(stream), 'good', what);
       assert.equal(Buffer.concat(await client.toArray()).toString('hex'), '880203ea', what);
     }
+  });
+
+  it('closes over a connection that is destroyed already, or whose writes fail, with nobody to hear of an error', async () => {
+    const { client, server } = open();
+    client.resume();
+    server.destroy();
+    await once(new WebSocketStream(server, 'binary'), 'close');
+
+    const reset = new Duplex({
+      read: () => undefined,
+      write: (_chunk, _encoding, done) => done(new Error('write ECONNRESET')),
+    });
+    const stream = new WebSocketStream(reset, 'binary');
+    const closed = new Promise((resolve) => void stream.once('close', resolve));
+    stream.write('lost');
+    await closed;
+  });
+
+  it('keeps no answers for a client that pings and reads nothing', () => {
+    const socket = new Duplex({ highWaterMark: 64, read: () => undefined, write: () => undefined });
+    const stream = new WebSocketStream(socket, 'binary');
+    for (let index = 0; index < 1000; index++) socket.emit('data', clientFrame(0x89, 'ping'));
+    assert.ok(socket.writableLength > 0 && socket.writableLength < 200, String(socket.writableLength));
+    stream.destroy();
   });
 
   it('ends its input with the half of a connection, and is destroyed with it', async () => {

@@ -78,6 +78,9 @@ export class WebSocketStream extends Duplex {
     socket.once('end', () => this.push(null));
     socket.once('close', () => this.destroy());
     socket.on('error', () => this.destroy());
+    // A write that a reset connection fails errors this stream too; everyone waits for the 'close' that follows.
+    this.on('error', () => {});
+    if (socket.destroyed) this.destroy();
   }
 
   override _read(): void {
@@ -169,7 +172,10 @@ export class WebSocketStream extends Duplex {
   }
 
   #endFrame(): void {
-    if (this.#type === OPCODE.ping) this.#send(OPCODE.pong, Buffer.from(this.#control));
+    // A client that reads nothing gets no answers that pile up here: only its latest ping needs one (RFC 6455, 5.5.3).
+    if (this.#type === OPCODE.ping && !this.#socket.writableNeedDrain) {
+      this.#send(OPCODE.pong, Buffer.from(this.#control));
+    }
     if (this.#type !== OPCODE.close) return;
     // The client waits for this answer and then closes the connection.
     this.#close(Buffer.from(this.#control.slice(0, 2)));

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { appArmorProfileOf, checkLandlock, confinementWarnings, landlockOf } from './confinement.ts';
+import { appArmorProfileOf, checkLandlock, confinementWarnings, landlockOf, launcherInto } from './confinement.ts';
+import type { ContainersContext } from './context.ts';
 import type { AppArmorPort } from './ports.ts';
+import type { ContainerRecord } from './record.ts';
 import { OWN_RUNTIME, Runtimes } from './runtimes/known.ts';
 
 const appArmor: AppArmorPort = {
@@ -99,5 +101,16 @@ describe("a container's Landlock domain", () => {
     assert.match(warned({}), /landlock=unconfined lifts that/);
     assert.equal(warned(option('landlock=unconfined')), '');
     assert.equal(warned({ Privileged: true }), '');
+  });
+});
+
+describe('the launcher into a fenced container', () => {
+  it('is refused in the words for a container that does not run when its monitor has ended', async () => {
+    const context = { runDir: '/nonexistent', islet: '/nonexistent/islet' } as unknown as ContainersContext;
+    const record = { id: 'gone', landlock: 'default' } as unknown as ContainerRecord;
+    await assert.rejects(launcherInto(context, record), {
+      kind: 'Conflict',
+      message: 'container gone is not running',
+    });
   });
 });

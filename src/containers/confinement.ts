@@ -10,6 +10,7 @@ import type { Plan } from '../runtime/plan/table.ts';
 import { APPARMOR_UNCONFINED, DEFAULT_APPARMOR_PROFILE } from '../security/apparmor/profile.ts';
 import { decideLandlock, LANDLOCK_ABI_NEEDED, type LandlockAbsence, type LandlockMode } from '../security/landlock.ts';
 import { type ContainersContext, monitorSocket } from './context.ts';
+import { notRunning } from './pause.ts';
 import type { AppArmorPort } from './ports.ts';
 import type { ContainerRecord } from './record.ts';
 import { otherRuntime } from './runtimes/delegation.ts';
@@ -114,6 +115,13 @@ export async function launcherInto(
   context: ContainersContext,
   { id, landlock }: ContainerRecord,
 ): Promise<PlanStarter & { close(): void }> {
-  if (landlock) return HostedLauncher.open(monitorSocket(context, id), context.islet);
+  if (landlock) {
+    try {
+      return await HostedLauncher.open(monitorSocket(context, id), context.islet);
+    } catch (cause) {
+      if (!(cause instanceof EngineError && cause.code === 'EMONITORGONE')) throw cause;
+      throw notRunning({ id }, { cause });
+    }
+  }
   return { start: (plan, onListening) => context.launcher.start(plan, onListening), close: () => undefined };
 }

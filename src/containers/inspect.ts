@@ -1,6 +1,4 @@
 /** A container in the Engine API's words: `GET /containers/{id}/json`. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { JsonObject } from '../api/backend.ts';
 import type { IdMapping } from '../oci/runtime-spec.ts';
 import { mergeLogConfig } from '../oci/logging.ts';
@@ -13,12 +11,13 @@ import type { ContainersContext } from './context.ts';
 import { engineFilesDir } from './files.ts';
 import { shownLogPath } from './logging/settings.ts';
 import type { BridgePort } from './ports.ts';
-import type { ContainerRecord, EndpointRecord } from './record.ts';
+import { type ContainerRecord, type EndpointRecord, ZERO_TIME } from './record.ts';
 
 export function inspectContainer(context: ContainersContext, container: Container): JsonObject {
   const { record } = container;
   const directory = engineFilesDir(context, record);
-  const started = existsSync(join(directory, 'hosts'));
+  // As dockerd: told from the first start on.
+  const started = record.state.startedAt !== ZERO_TIME;
   const file = (name: string) => (started ? `${directory}/${name}` : '');
   return {
     Id: record.id,

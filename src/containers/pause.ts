@@ -11,8 +11,8 @@ import type { ContainerRecord } from './record.ts';
 const PATIENCE_MS = 10_000;
 const POLL_MS = 2;
 
-export function notRunning({ id }: ContainerRecord): EngineError {
-  return new EngineError('Conflict', `container ${id} is not running`);
+export function notRunning({ id }: Pick<ContainerRecord, 'id'>, options: { cause?: unknown } = {}): EngineError {
+  return new EngineError('Conflict', `container ${id} is not running`, options);
 }
 
 /** In Docker's words. */

@@ -40,6 +40,8 @@ export interface IdPool {
    * host does not have yet is made. Throws Unavailable when there is no room.
    */
   allocate(size: number, taken: readonly IdMap[], options: { reserve: boolean }): IdMap;
+  /** Throws Conflict when another isled of this host gives out the ids of the pool. */
+  claim(): void;
 }
 
 /** AppArmor, as the daemon found it at its start. */

@@ -25,6 +25,8 @@ const START_POLL_MS = 20;
 export async function restoreContainers(context: ContainersContext): Promise<void> {
   for (const record of context.store.loadAll()) context.containers.set(record.id, new Container(record));
   const all = [...context.containers.values()];
+  // Their claim may have been removed, or they may be older than claims are: nobody else may give out the ids that they have.
+  if (all.some(({ record }) => record.idOwner !== undefined)) context.idPool.claim();
   // What a start has reserved that the database does not know yet.
   for (const { record } of all) Object.assign(record, readStartRecord(context, record.id));
   // Addresses in use are claimed before anything can be started.

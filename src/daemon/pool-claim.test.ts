@@ -42,9 +42,15 @@ describe('a claim on a pool of ids', () => {
     assert.deepEqual(readdirSync(directory).toSorted(), ['claims', 'one', 'two']);
   });
 
-  it('ends with its data root', () => {
+  it('outlives its data root, whose disk may not be mounted, until somebody removes the file that the refusal names', () => {
     claimPool('isle', one, claims);
     rmSync(one, { recursive: true });
+    const path = join(claims, 'isle.owner');
+    assert.throws(
+      () => claimPool('isle', two, claims),
+      (thrown) => thrown instanceof EngineError && thrown.hint?.includes(`remove ${path}`) === true,
+    );
+    rmSync(path);
     claimPool('isle', two, claims);
     mkdirSync(one);
     assert.throws(() => claimPool('isle', one, claims), /--data-root .*two/);

@@ -1,9 +1,10 @@
 /**
  * Which isled gives out the ids of a pool. Each knows only the containers in its own data root, so two with one pool would
  * give the ids of a container to another one, which could then read its files and kill its processes. A claim outlives the
- * daemon and the machine's restart, as the containers and their ids do; it ends with the data root.
+ * daemon and the machine's restart, as the containers and their ids do. It stays when its data root is not there, which may be
+ * a disk that is not mounted yet: only root knows that the containers are gone, and removes it.
  */
-import { existsSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
+import { mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError } from '../errors.ts';
 import { tryFileLock } from '../platform/file-lock.ts';
@@ -23,7 +24,7 @@ export function claimPool(name: string, dataRoot: string, directory: string = DI
   try {
     const owner = textIfThere(path)?.trim();
     if (owner === own) return;
-    if (owner !== undefined && existsSync(owner)) throw conflict(name, owner, path);
+    if (owner !== undefined) throw conflict(name, owner, path);
     writeFileSync(path, `${own}\n`, { mode: 0o600 });
   } finally {
     unlock();
@@ -49,7 +50,7 @@ function conflict(name: string, owner: string, path: string): EngineError {
     `the ids of the pool "${name}" are given out by the isled with --data-root ${owner}`,
     {
       code: 'EIDPOOLOWNED',
-      hint: `give this isled a pool of its own: --userns-pool NAME. If that data root is not used any more, remove it or ${path}`,
+      hint: `give this isled a pool of its own: --userns-pool NAME. If that data root is not used any more, remove ${path}`,
     },
   );
 }

@@ -141,12 +141,18 @@ function seccompOf({ config, seccomp }: BundleConfig): AuditedSeccomp {
 
 const HOST_HOOKS = ['prestart', 'createRuntime', 'createContainer', 'poststart', 'poststop'] as const;
 
+/** Also where it is the mounted file itself. */
+function isIn(path: string, source: string): boolean {
+  const base = posix.resolve(source);
+  return `${posix.normalize(path)}/`.startsWith(base === '/' ? base : `${base}/`);
+}
+
 /** A hook is a program of the host, run by its root: nobody inside may be able to change it. */
 function hookFindings(config: OciConfig, mounts: readonly Mount[]): Finding[] {
   const writable = mounts.filter(({ source = '', options = [] }) => source.startsWith('/') && !options.includes('ro'));
   return HOST_HOOKS.flatMap((name) =>
     (config.hooks?.[name] ?? []).flatMap(({ path }, index): Finding[] => {
-      const inside = writable.find(({ source = '' }) => posix.normalize(path).startsWith(`${source}/`));
+      const inside = writable.find(({ source = '' }) => isIn(path, source));
       if (inside === undefined) return [];
       return [
         {

@@ -36,8 +36,10 @@ const without = (config: Config, type: string) => {
   config.linux['namespaces'] = namespaces(config).filter((one) => one.type !== type);
 };
 
+type Change = [change: (config: Config) => void, id: string, severity: string, what: RegExp];
+
 /** A change of the tight bundle, and the finding that it makes. */
-const CHANGES: readonly [change: (config: Config) => void, id: string, severity: string, what: RegExp][] = [
+const CHANGES: readonly Change[] = [
   [(config) => config.mounts.push(bind('/var/run/docker.sock', '/s')), 'engine-socket', 'critical', /^mounts: /],
   [(config) => config.mounts.push(bind('/etc', '/host')), 'host-path-writable', 'critical', /^mounts: \/etc on \/host/],
   [(config) => config.mounts.push(bind('/etc', '/host', 'ro')), 'host-path-readable', 'medium', /read-only$/],
@@ -141,6 +143,17 @@ const CHANGES: readonly [change: (config: Config) => void, id: string, severity:
     'critical',
     /^hooks\.poststop\[0\]\.path: \/srv\/hooks\/end, writable inside at \/hooks$/,
   ],
+  ...['/', '/srv/hooks/', '/srv/hooks/end'].map(
+    (source): Change => [
+      (config) => {
+        config.mounts.push(bind(source, '/from-host'));
+        config['hooks'] = { poststop: [{ path: '/srv/hooks/end' }] };
+      },
+      'hook-in-container',
+      'critical',
+      /writable inside at \/from-host$/,
+    ],
+  ),
 ];
 
 describe('isle-runtime: audit', () => {

@@ -16,7 +16,7 @@ export interface Instance extends InstanceNames {
 
 const MAX_INSTANCES = 800;
 /** Where daemons note which of them gives out the ids of a pool. */
-const CLAIMS = '/var/lib/isle-userns-pools';
+export const CLAIMS = '/var/lib/isle-userns-pools';
 
 /** The directory is the claim: mkdir succeeds for one process only. */
 export function claimInstance(): Instance {

@@ -52,6 +52,24 @@ describe('beside dockerd', () => {
     assert.equal(await daemon.ok(named), 'other');
   });
 
+  it('tells where the files of the engine are from the first start on', async () => {
+    const { daemon, busybox } = world;
+    const id = await daemon.ok(['create', busybox, 'true']);
+    const fields = ['inspect', '-f', '{{.HostsPath}},{{.HostnamePath}},{{.ResolvConfPath}}', id];
+    assert.equal(await daemon.ok(fields), ',,');
+    await daemon.ok(['start', '-a', id]);
+    assert.match(await daemon.ok(fields), /^\/.*\/hosts,\/.*\/hostname,\/.*\/resolv.conf$/);
+    await daemon.ok(['rm', id]);
+  });
+
+  it("gives what cp -a brings to the container's user, before its first start too", async () => {
+    const { daemon, busybox } = world;
+    const id = await daemon.ok(['create', '--user', '12:34', busybox, 'stat', '-c', '%u:%g', '/brought']);
+    await daemon.ok(['cp', '-a', '/etc/hostname', `${id}:/brought`]);
+    assert.equal(await daemon.ok(['start', '-a', id]), '12:34');
+    await daemon.ok(['rm', id]);
+  });
+
   it('lists by id the image whose name has gone', async () => {
     const { daemon, busybox } = world;
     await daemon.ok(['tag', busybox, 'short-lived']);

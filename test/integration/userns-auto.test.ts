@@ -7,6 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { api } from '../harness/api.ts';
 import { run } from '../harness/command.ts';
+import { CLAIMS } from '../harness/instance.ts';
 import { giveIds, idLines, takeIds } from '../harness/subids.ts';
 import { startWorld, type World } from '../harness/world.ts';
 
@@ -260,5 +261,11 @@ describe('a pool that a machine does not have yet', () => {
     await assert.rejects(startWorld({ args: ['--userns-remap', 'auto', '--userns-pool', name] }), refusal);
     await second.daemon.restart({ args: ['--userns-pool', `${name}2`] });
     assert.equal((await create(second)).code, 0);
+
+    // Its container has ids of the pool: nothing but that brings the claim back.
+    const claim = join(CLAIMS, `${name}2.owner`);
+    rmSync(claim);
+    await second.daemon.restart({ args: ['--userns-pool', `${name}2`] });
+    assert.equal(readFileSync(claim, 'utf8'), `${second.daemon.dataRoot}\n`);
   });
 });

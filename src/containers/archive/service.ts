@@ -14,6 +14,7 @@ import type { Container } from '../container.ts';
 import { type ContainersContext, findContainer } from '../context.ts';
 import { type Owner, ownerInside, ownerOnHost } from '../owners.ts';
 import { publish } from '../publish.ts';
+import type { UserRecord } from '../record.ts';
 import { resolveContainerUser } from '../users.ts';
 import { changesOf } from './changes.ts';
 import { packItems, type PathStat, pathStat, tarOf } from './pack.ts';
@@ -124,7 +125,7 @@ export class ArchiveService implements ArchivesBackend {
     if (record.hostConfig.ReadonlyRootfs === true && !container.running) {
       throw new EngineError('Forbidden', 'container rootfs is marked read-only');
     }
-    const user = options.copyUidGid ? (record.user ?? (await resolveContainerUser(this.#context, record))) : null;
+    const user = options.copyUidGid ? await this.#user(container) : null;
     const encoder = new UnpackEncoder();
     const sink = new LayerSink(encoder, {
       whiteouts: false,
@@ -144,6 +145,11 @@ export class ArchiveService implements ArchivesBackend {
       }
     });
     publish(this.#context, container, 'extract-to-dir');
+  }
+
+  async #user(container: Container): Promise<UserRecord> {
+    const { record } = container;
+    return whileNotStarted(container, async () => record.user ?? (await resolveContainerUser(this.#context, record)));
   }
 
   /** Below the root, without slashes around it. */
