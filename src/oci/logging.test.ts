@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { mergeLogConfig, parseLogConfig, parseSize } from './logging.ts';
+import { mergeLogConfig, parseLogConfig, parsePattern, parseSize } from './logging.ts';
 
 const parse = (Type: string, Config: Record<string, string> = {}) => parseLogConfig({ Type, Config });
 
@@ -126,6 +126,19 @@ describe('parseLogConfig', () => {
 
   it('refuses a pattern that is none', () => {
     assert.throws(() => parse('json-file', { 'env-regex': '[' }), /error parsing regexp/);
+  });
+
+  it("reads Go's patterns, and refuses what would have another meaning here", () => {
+    const finds = (pattern: string, name: string) => parsePattern(pattern).test(name);
+    assert.ok(finds(String.raw`^com\.example\-x$`, 'com.example-x'));
+    assert.ok(!finds(String.raw`^com\.example\-x$`, 'com_example-x'));
+    assert.ok(finds(String.raw`^[a\-\_]+\\\@$`, String.raw`a-_\@`));
+    assert.ok(!finds(String.raw`^[+\-9]$`, '5'));
+    assert.ok(finds('(?i)^app', 'APP_X') && !finds('^app', 'APP_X'));
+    assert.ok(finds('^(?i:a)pp', 'App') && !finds('^(?i:a)pp', 'APP'));
+    for (const pattern of ['[[:alpha:]]', String.raw`\pL`, String.raw`a\z`]) {
+      assert.throws(() => parsePattern(pattern), /error parsing regexp/, pattern);
+    }
   });
 });
 

@@ -114,10 +114,20 @@ function checkAttributes(options: Options): void {
   }
 }
 
-/** Of `labels-regex` and `env-regex`: names that it finds anywhere. Throws InvalidParameter. */
+/**
+ * Of `labels-regex` and `env-regex`, in Go's syntax: names that it finds anywhere. Throws InvalidParameter. The flag `u` has
+ * to stay: without it JavaScript would take `[[:alpha:]]` or `\pL` of Go for something else instead of refusing it.
+ */
 export function parsePattern(text: string): RegExp {
+  const [leading = '', flags = ''] = /^\(\?([ims]+)\)/.exec(text) ?? [];
+  // Go lets every ASCII punctuation be escaped, this flag only what has a meaning.
+  const pattern = text
+    .slice(leading.length)
+    .replaceAll(/\\([ -~])/g, (escape, char: string) =>
+      /[\w^$\\.*+?()[\]{}|/]/.test(char) && char !== '_' ? escape : `\\x${char.charCodeAt(0).toString(16)}`,
+    );
   try {
-    return new RegExp(text, 'u');
+    return new RegExp(pattern, [...new Set(`${flags}u`)].join(''));
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw uninitialized(`error parsing regexp: ${why}`);

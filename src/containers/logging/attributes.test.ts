@@ -43,6 +43,7 @@ describe('expandTag', () => {
 
   it('refuses others, and names those that there are', () => {
     assert.throws(() => expandTag(RECORD, '{{.Foo}}'), { message: /cannot evaluate {{\.Foo}}/, hint: /{{\.ID}}/ });
+    assert.throws(() => expandTag(RECORD, '{{.constructor}}'), { message: /cannot evaluate {{\.constructor}}/ });
     assert.throws(() => expandTag(RECORD, 'a{{'), { message: /unclosed action/ });
   });
 });

@@ -36,7 +36,7 @@ export function expandTag(record: ContainerRecord, template: string): string {
   const fields = tagFields(record);
   return template.replaceAll(/\{\{(.*?)\}\}|\{\{/g, (_all, action: string | undefined) => {
     const name = /^-?\s*\.(\w+)\s*-?$/.exec(action ?? '')?.[1];
-    const value = name === undefined ? undefined : fields[name];
+    const value = name !== undefined && Object.hasOwn(fields, name) ? fields[name] : undefined;
     if (value !== undefined) return value;
     const what = action === undefined ? 'unclosed action' : `cannot evaluate {{${action}}}`;
     throw new EngineError('InvalidParameter', `failed to initialize logging driver: template: log-tag:1: ${what}`, {

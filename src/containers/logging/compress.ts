@@ -15,35 +15,37 @@ import { compressesLogs, logFilesOf } from './settings.ts';
 
 const FILE_MODE = 0o640;
 
+/** Over a restart of a container there are two monitors for a moment, and one `.gz-part`. */
+const queues = new WeakMap<Container, Promise<void>>();
+
 /** As long as this monitor lives: at once, and after each rotation. One file at a time. */
 export function compressOldLogs(context: ContainersContext, container: Container, monitor: MonitorConnection): void {
   const { record } = container;
   const files = compressesLogs(record) ? logFilesOf(context, record) : null;
   if (files === null) return;
-  let isAtWork = false;
-  let again = false;
+  let isQueued = false;
   let last = 0n;
   const work = async (): Promise<void> => {
-    again = true;
-    if (isAtWork) return;
-    isAtWork = true;
+    isQueued = false;
     try {
-      while (again) {
-        again = false;
-        const inode = await compressOldest(files, monitor);
+      let before: bigint;
+      do {
+        before = last;
+        last = (await compressOldest(files, monitor)) ?? 0n;
         // One that is still there could not be put in its place: the next rotation is the next try.
-        again ||= inode !== null && inode !== last;
-        last = inode ?? 0n;
-      }
+      } while (last !== 0n && last !== before);
     } catch (err) {
       // A container that is being removed takes its log along.
       if (!container.removing) context.log.warn({ container: record.id, err }, 'cannot compress an old log file');
-    } finally {
-      isAtWork = false;
     }
   };
-  monitor.onRotation(() => void work());
-  void work();
+  const queue = (): void => {
+    if (isQueued) return;
+    isQueued = true;
+    queues.set(container, (queues.get(container) ?? Promise.resolve()).then(work));
+  };
+  monitor.onRotation(queue);
+  queue();
 }
 
 /** The inode of the one that was compressed; null when there was none. */
@@ -68,7 +70,8 @@ async function openIfThere(path: string): Promise<FileHandle | null> {
 }
 
 async function writeCompressed(from: FileHandle, path: string, inode: bigint): Promise<void> {
-  const target = createWriteStream(path, { mode: FILE_MODE });
+  // The monitor drops the old file then: this one has to outlive a power cut.
+  const target = createWriteStream(path, { mode: FILE_MODE, flush: true });
   target.write(originMember(inode));
   await pipeline(from.createReadStream({ autoClose: false }), createGzip(), target);
 }

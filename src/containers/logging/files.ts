@@ -95,8 +95,23 @@ async function layout(names: readonly string[]): Promise<string> {
 async function openOne(name: string): Promise<OpenLog | null> {
   const handle = await unlessMissing(open(name, 'r'));
   if (handle === null) return null;
-  const { ino } = await handle.stat({ bigint: true });
-  return new OpenLog(handle, ino, name.endsWith('.gz') ? await originOf(handle) : null);
+  try {
+    const { ino } = await handle.stat({ bigint: true });
+    return new OpenLog(handle, ino, name.endsWith('.gz') ? await originOf(handle) : null);
+  } catch (err) {
+    await handle.close();
+    throw err;
+  }
+}
+
+/** Those that are there; none stays open when one cannot be opened. */
+async function openEach(names: readonly string[]): Promise<OpenLog[]> {
+  const results = await Promise.allSettled(names.map(openOne));
+  const opened = results.flatMap((result) => (result.status === 'fulfilled' ? (result.value ?? []) : []));
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed === undefined) return opened;
+  await closeAll(opened);
+  throw failed.reason;
 }
 
 /** All files, the oldest first: those of one moment, in which nothing was renamed. */
@@ -104,19 +119,26 @@ export async function openLogs(files: LogFiles): Promise<OpenLog[]> {
   const names = namesOf(files);
   for (let look = 1; ; look++) {
     const before = await layout(names);
-    const opened = (await Promise.all(names.map(openOne))).filter((log) => log !== null);
-    if (look === MOST_LOOKS || before === (await layout(names))) return await withoutTwins(opened);
+    const opened = await openEach(names);
+    try {
+      if (look === MOST_LOOKS || before === (await layout(names))) return await withoutTwins(opened);
+    } catch (err) {
+      await closeAll(opened);
+      throw err;
+    }
     await closeAll(opened);
   }
 }
 
 /**
  * For a moment of a rotation a file has two names, and for one of its compression it is there in both forms, one beside the
- * other. (Elsewhere a compressed file's origin may be a number that another file has got since.)
+ * other. (Elsewhere a compressed file's origin may be a number that another file has got since. One that
+ * somebody else has compressed tells of none.)
  */
 async function withoutTwins(opened: readonly OpenLog[]): Promise<OpenLog[]> {
   const isTwin = (log: OpenLog, index: number) =>
-    opened.findIndex(({ inode }) => inode === log.inode) !== index || opened[index - 1]?.origin === log.origin;
+    opened.findIndex(({ inode }) => inode === log.inode) !== index ||
+    (log.origin !== 0n && opened[index - 1]?.origin === log.origin);
   const twins = new Set(opened.filter(isTwin));
   await closeAll([...twins]);
   return opened.filter((log) => !twins.has(log));

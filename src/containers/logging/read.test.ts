@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { appendFile, link, mkdtemp, rename, rm, stat, truncate, unlink, writeFile } from 'node:fs/promises';
+import { appendFile, link, mkdir, mkdtemp, rename, rm, stat, truncate, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { openFilesIn } from '../../../test/fixtures/open-files.ts';
 import { originMember } from './gzip-origin.ts';
 import { readLines } from './read.ts';
 
@@ -113,6 +114,21 @@ describe('readLines', () => {
     await writeFile(path, lines(1, 2));
     await link(path, `${path}.1`);
     assert.deepEqual(await read(), [1, 2]);
+  });
+
+  it('keeps every file that somebody else has compressed, which do not tell of what they were made', async () => {
+    await writeFile(`${path}.2.gz`, gzipSync(lines(1, 2)));
+    await writeFile(`${path}.1.gz`, gzipSync(lines(3, 4)));
+    await writeFile(path, lines(5, 6));
+    assert.deepEqual(await read(), numbers(1, 6));
+  });
+
+  it('leaves no file open when one cannot be opened', async () => {
+    await writeFile(path, lines(1, 2));
+    await writeFile(`${path}.1`, lines(1, 2));
+    await mkdir(`${path}.2.gz`);
+    await assert.rejects(read(), { code: 'EISDIR' });
+    assert.deepEqual(await openFilesIn(directory), []);
   });
 
   it('begins anew in a file that somebody has cut', async () => {

@@ -32,7 +32,17 @@ export function logStream(context: ContainersContext, container: Container, opti
       { container: record.id },
       'a client that follows a log is slower than the log is rotated: it misses a part',
     );
-  return Readable.from(lines({ files, container, options, format, onLoss }), { objectMode: false });
+  const leave = new AbortController();
+  const source = lines({ files, container, options, format, onLoss, left: leave.signal });
+  // A generator's own return() would wait behind next(), which a silent container lets wait for ever.
+  const iterator: AsyncIterator<Uint8Array> = {
+    next: () => source.next(),
+    return: () => {
+      leave.abort();
+      return source.return(undefined);
+    },
+  };
+  return Readable.from({ [Symbol.asyncIterator]: () => iterator }, { objectMode: false });
 }
 
 interface Request {
@@ -41,20 +51,23 @@ interface Request {
   options: LogsOptions;
   format: LineFormat;
   readonly onLoss: () => void;
+  /** The client is gone: nobody waits for further lines. */
+  left: AbortSignal;
 }
 
-async function* lines({ files, container, options, format, onLoss }: Request): AsyncGenerator<Uint8Array> {
-  const change = new ChangeNotice(dirname(files.path));
+async function* lines({ files, container, options, format, onLoss, left }: Request): AsyncGenerator<Uint8Array> {
+  const change = new ChangeNotice(dirname(files.path), left);
   let last = false;
   const more = async () => {
-    if (!options.follow || last) return false;
+    if (!options.follow || last || left.aborted) return false;
     // The monitor flushes the log before it reports the exit: one more look after the end has everything.
     last = !container.running;
     if (!last) await change.next(container);
-    return true;
+    return !left.aborted;
   };
   try {
     for await (const some of readLines(files, { tail: options.tail, more, onLoss })) {
+      if (left.aborted) return;
       const { bytes, ended } = formatLines(some, format);
       if (bytes.length > 0) yield bytes;
       if (ended) return;
@@ -64,15 +77,16 @@ async function* lines({ files, container, options, format, onLoss }: Request): A
   }
 }
 
-/** Wakes a reader when something has happened in the directory, which outlives the files, or the container has ended. */
+/** Wakes a reader when something has happened in the directory, which outlives the files, the container has ended or the client is gone. */
 class ChangeNotice {
   readonly #directory: string;
   #watcher: ReturnType<typeof watch> | undefined;
   #changed = false;
   #wake: (() => void) | null = null;
 
-  constructor(directory: string) {
+  constructor(directory: string, left: AbortSignal) {
     this.#directory = directory;
+    left.addEventListener('abort', () => this.#notice());
   }
 
   async next(container: Container): Promise<void> {
