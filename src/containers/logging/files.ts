@@ -4,9 +4,9 @@
  */
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream';
-import { createGunzip } from 'node:zlib';
+import { constants, createGunzip } from 'node:zlib';
 import type { LogFormat } from './format.ts';
-import { originOf } from './gzip-origin.ts';
+import { lengthOf, originOf } from './gzip-origin.ts';
 import { JSON_FILE } from './json-file.ts';
 import { LOCAL } from './local.ts';
 
@@ -43,12 +43,13 @@ export class OpenLog implements AsyncDisposable {
     this.#offset = offset;
   }
 
-  /** What it has from here on, up to its end as it is then; a next call goes on there. */
-  async *chunks(): AsyncGenerator<Buffer> {
+  /**
+   * What it has from here on, up to its end as it is then; a next call goes on there. `onCut`: a compressed one has lost its
+   * end, in a power cut for instance.
+   */
+  async *chunks(onCut: () => void = () => {}): AsyncGenerator<Buffer> {
     if (this.isCompressed) {
-      const packed = this.handle.createReadStream({ start: 0, autoClose: false });
-      // The reader of the one sees the other's failure.
-      yield* pipeline(packed, createGunzip(), () => {}) as AsyncIterable<Buffer>;
+      yield* this.#unpacked(onCut);
       return;
     }
     const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
@@ -58,6 +59,20 @@ export class OpenLog implements AsyncDisposable {
       this.#offset += bytesRead;
       yield chunk.subarray(0, bytesRead);
     }
+  }
+
+  async *#unpacked(onCut: () => void): AsyncGenerator<Buffer> {
+    const packed = this.handle.createReadStream({ start: 0, autoClose: false });
+    // Of what others have compressed nothing tells whether it is whole, unless zlib does.
+    const isOurs = this.origin !== 0n;
+    const unpack = createGunzip(isOurs ? { finishFlush: constants.Z_SYNC_FLUSH } : {});
+    let length = 0;
+    // The reader of the one sees the other's failure.
+    for await (const chunk of pipeline(packed, unpack, () => {}) as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      yield chunk;
+    }
+    if (isOurs && (length === 0 || length % 2 ** 32 !== (await lengthOf(this.handle)))) onCut();
   }
 
   /** Somebody has cut it: it begins anew. */

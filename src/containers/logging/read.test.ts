@@ -123,6 +123,21 @@ describe('readLines', () => {
     assert.deepEqual(await read(), numbers(1, 6));
   });
 
+  it('gives what there is of a compressed file that was cut, and tells of the loss', async () => {
+    await writeFile(path, lines(1, 5000));
+    await rotate(lines(5001, 5001));
+    await compress(1, lines(1, 5000));
+    const { size } = await stat(`${path}.1.gz`);
+    for (const bytes of [size - 1, size - 9, Math.floor(size / 2), originMember(1n).length, 30]) {
+      await truncate(`${path}.1.gz`, bytes);
+      const seen = await read();
+      assert.deepEqual(seen.slice(0, -1), numbers(1, seen.length - 1), `${bytes} bytes`);
+      assert.ok(bytes < size / 4 || seen.length > 1000, `${bytes} bytes give ${seen.length} lines`);
+      assert.deepEqual([seen.at(-1), lost], [5001, 1]);
+      assert.deepEqual((await read(seen.length - 1)).length, seen.length - 1);
+    }
+  });
+
   it('leaves no file open when one cannot be opened', async () => {
     await writeFile(path, lines(1, 2));
     await writeFile(`${path}.1`, lines(1, 2));

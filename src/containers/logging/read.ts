@@ -7,8 +7,8 @@ export interface ReadOptions {
   tail: number | undefined;
   /** Asked at the end of what there is: true, look again; false, done. */
   readonly more: () => Promise<boolean>;
-  /** Files came and went again before they could be read: what stood in them is lost to this reader. */
-  readonly onLoss: () => void;
+  /** What is lost to this reader: files that came and went again before they could be read, or the end of one that was cut. */
+  readonly onLoss: (what: 'files' | 'end') => void;
 }
 
 /** The lines, as many at a time as were read at once: one by one they would cost a write to the client each. */
@@ -19,7 +19,10 @@ export async function* readLines(files: LogFiles, options: ReadOptions): AsyncGe
     for (;;) {
       const current = logs.at(-1);
       for (const log of logs.slice(0, -1)) {
-        yield* skipping(wholeLines(files, log), skip);
+        yield* skipping(
+          wholeLines(files, log, () => options.onLoss('end')),
+          skip,
+        );
         skip = 0;
       }
       // A container that was never started has no log yet.
@@ -28,7 +31,7 @@ export async function* readLines(files: LogFiles, options: ReadOptions): AsyncGe
       skip = 0;
       if (isOver) return;
       const { newer, isDropped } = await openNewer(files, current);
-      if (isDropped) options.onLoss();
+      if (isDropped) options.onLoss('files');
       await closeAll(logs);
       logs = newer;
     }
@@ -37,9 +40,9 @@ export async function* readLines(files: LogFiles, options: ReadOptions): AsyncGe
   }
 }
 
-async function* wholeLines({ format }: LogFiles, log: OpenLog): AsyncGenerator<LogLine[]> {
+async function* wholeLines({ format }: LogFiles, log: OpenLog, onCut?: () => void): AsyncGenerator<LogLine[]> {
   const decode = FORMATS[format].decoder();
-  for await (const chunk of log.chunks()) {
+  for await (const chunk of log.chunks(onCut)) {
     const lines = decode(chunk);
     if (lines.length > 0) yield lines;
   }

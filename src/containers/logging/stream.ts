@@ -8,11 +8,16 @@ import type { Container } from '../container.ts';
 import type { ContainersContext } from '../context.ts';
 import type { LogFiles } from './files.ts';
 import { formatLines, type LineFormat } from './line.ts';
-import { readLines } from './read.ts';
+import { type ReadOptions, readLines } from './read.ts';
 import { logFilesOf } from './settings.ts';
 
 /** A change of the files is noticed by inotify; this is the bound for a notice that got lost. */
 const LOOK_AGAIN_MS = 1000;
+
+const LOSSES = {
+  files: 'a client that follows a log is slower than the log is rotated: it misses a part',
+  end: 'a compressed file of a log was cut: what stood at its end is lost',
+} as const;
 
 export function logStream(context: ContainersContext, container: Container, options: LogsOptions): Readable {
   const { record } = container;
@@ -27,11 +32,7 @@ export function logStream(context: ContainersContext, container: Container, opti
     ...options,
     raw: options.raw === true || record.config.Tty === true,
   };
-  const onLoss = () =>
-    context.log.warn(
-      { container: record.id },
-      'a client that follows a log is slower than the log is rotated: it misses a part',
-    );
+  const onLoss: Request['onLoss'] = (what) => context.log.warn({ container: record.id }, LOSSES[what]);
   const leave = new AbortController();
   const source = lines({ files, container, options, format, onLoss, left: leave.signal });
   // A generator's own return() would wait behind next(), which a silent container lets wait for ever.
@@ -50,7 +51,7 @@ interface Request {
   container: Container;
   options: LogsOptions;
   format: LineFormat;
-  readonly onLoss: () => void;
+  readonly onLoss: ReadOptions['onLoss'];
   /** The client is gone: nobody waits for further lines. */
   left: AbortSignal;
 }
