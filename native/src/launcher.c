@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "context.h"
 #include "job.h"
 #include "seal.h"
 
@@ -49,8 +50,11 @@ void frame_end(struct buffer *frame) {
 }
 
 bool frame_failed(struct buffer *frame, uint32_t id, int32_t op, int32_t error, const char *detail) {
+  char text[DETAIL_SIZE];
+  /* The detail may lie in a page that another process writes to, and have no end there. */
+  snprintf(text, sizeof(text), "%.*s", DETAIL_SIZE - 1, detail);
   if (!frame_begin(frame, id, FRAME_FAILED) || !buffer_u32le(frame, (uint32_t)op) || !buffer_u32le(frame, (uint32_t)error) ||
-      !buffer_str(frame, detail)) {
+      !buffer_str(frame, text)) {
     return false;
   }
   frame_end(frame);

@@ -89,8 +89,13 @@ static void emit(struct log *log, struct log_stream *stream, const char *bytes, 
       .bytes = bytes,
       .count = count,
   };
-  if (log->queue.started) queue_put(&log->queue, &record);
-  else log_file_put(&log->file, &record);
+  if (log->queue.started) {
+    queue_put(&log->queue, &record);
+    return;
+  }
+  if (log->file.fd >= 0) log_file_put(&log->file, &record);
+  /* Its thread could not be made (log_start). */
+  if (log->syslog.used) log->syslog.lost++;
 }
 
 static bool is_kept(const struct log *log) { return log->file.fd >= 0 || log->syslog.used; }

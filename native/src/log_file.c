@@ -36,6 +36,7 @@ static bool name_with(const struct log_file *file, const char *suffix, char *out
 int log_file_open(struct log_file *file, uint32_t mode) {
   char first[PATH_MAX];
   struct stat info;
+  struct stat old;
   file->buffer = malloc(LOG_FLUSH + record_max(file));
   if (!file->buffer) return ENOMEM;
   if (!old_name(file, 1, "", first)) return ENAMETOOLONG;
@@ -43,7 +44,7 @@ int log_file_open(struct log_file *file, uint32_t mode) {
   if (file->fd < 0 || fstat(file->fd, &info) < 0) return errno;
   file->size = (uint64_t)info.st_size;
   /* A monitor was killed between the link and the rename of `replace`: the rotation did not happen. */
-  if (info.st_nlink > 1) unlink(first);
+  if (info.st_nlink > 1 && lstat(first, &old) == 0 && old.st_dev == info.st_dev && old.st_ino == info.st_ino) unlink(first);
   return 0;
 }
 
@@ -84,7 +85,8 @@ static int replace(const struct log_file *file, const char *next) {
       move(file, i, "");
     }
     if (!old_name(file, 1, "", first)) return ENAMETOOLONG;
-    if (link(file->path, first) < 0) return errno;
+    /* Without hard links the name is missing for a moment, which is better than to lose the old files. */
+    if (link(file->path, first) < 0 && rename(file->path, first) < 0) return errno;
   }
   return rename(next, file->path) < 0 ? errno : 0;
 }

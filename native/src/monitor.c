@@ -32,6 +32,8 @@
 /* How long the end waits for clients to close their side. */
 #define CLOSE_PATIENCE_MS 2000
 #define FIXED_POLLS 8
+/* More than the kernel keeps of a terminal's output; pipes tell their size. */
+#define TERMINAL_BYTES (1u << 20)
 
 enum poll_slot { POLL_LISTEN, POLL_CHILD, POLL_OUT, POLL_ERR, POLL_STDIN, POLL_OOM, POLL_ALIVE, POLL_LOG };
 
@@ -105,7 +107,8 @@ int run_log_syslog(struct context *ctx, const struct op_log_syslog *op) {
 
 int run_log_queue(struct context *ctx, const struct op_log_queue *op) {
   if (!ctx->monitor) return fail(ctx, EINVAL, "a run plan has no log");
-  ctx->monitor->log.queue.max_bytes = op->max_bytes;
+  /* 0 is no queue. One line is let into any. */
+  ctx->monitor->log.queue.max_bytes = op->max_bytes > 0 ? op->max_bytes : 1;
   ctx->monitor->log.queue.drops = op->drops != 0;
   return 0;
 }
@@ -202,6 +205,12 @@ static void end_stream(struct monitor *monitor, struct stream *stream) {
   close_fd(&stream->fd);
 }
 
+/* More than can have been on its way at the container's end: somebody else has the pipe too, and goes on writing. */
+static bool is_drained(const struct stream *stream) {
+  int size = fcntl(stream->fd, F_GETPIPE_SZ);
+  return stream->drained > (size > 0 ? (uint64_t)size : TERMINAL_BYTES);
+}
+
 static void read_output(struct monitor *monitor, struct stream *stream) {
   static uint8_t chunk[READ_CHUNK];
   ssize_t count = read(stream->fd, chunk, sizeof(chunk));
@@ -214,11 +223,14 @@ static void read_output(struct monitor *monitor, struct stream *stream) {
   }
   log_bytes(&monitor->log, &stream->log, (const char *)chunk, (size_t)count);
   subscribers_output(monitor, stream->frame, chunk, (size_t)count);
+  if (!monitor->exited) return;
+  stream->drained += (uint64_t)count;
+  if (is_drained(stream)) end_stream(monitor, stream);
 }
 
 static bool streams_are_open(const struct monitor *monitor) { return monitor->streams[0].fd >= 0 || monitor->streams[1].fd >= 0; }
 
-/* After the container's end its last output, at most what its pipes hold, is taken whatever the clients' pace. */
+/* After the container's end its last output, at most what its pipes hold (is_drained), is taken whatever the clients' pace. */
 static bool may_read_output(struct monitor *monitor) {
   return !monitor->waiting && (monitor->exited || !(subscribers_are_slow(monitor) || log_is_full(&monitor->log)));
 }

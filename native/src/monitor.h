@@ -16,7 +16,8 @@
 
 struct stream {
   int fd; /* stdout or stderr of the container; with a terminal the first is its master and the second is not used */
-  uint8_t frame; /* FRAME_STDOUT or FRAME_STDERR */
+  uint8_t frame;    /* FRAME_STDOUT or FRAME_STDERR */
+  uint64_t drained; /* bytes taken since the container's end */
   struct log_stream log;
 };
 

@@ -180,7 +180,9 @@ static int mount_by_page(struct context *ctx, const struct op_mount_fs *op, int 
   }
   data[used] = 0;
   snprintf(path, sizeof(path), "/proc/self/fd/%d", target);
-  if (mount(op->source, path, op->fs_type, 0, data) < 0) return errno;
+  /* MOUNT_ATTR_* of these have the same values. They must not depend on what the target's name means a moment later. */
+  const unsigned long flags = (unsigned long)op->attrs & (MS_NOSUID | MS_NODEV | MS_NOEXEC);
+  if (mount(op->source, path, op->fs_type, flags, data) < 0) return errno;
   int mounted = root_open(ctx, op->target, O_PATH | O_DIRECTORY, 0);
   if (mounted < 0) return errno;
   int error = mount_attributes(mounted, op->attrs, 0, false);

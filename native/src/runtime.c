@@ -81,6 +81,8 @@ static int set_up(struct context *ctx) {
   if (error == 0) error = start_make_report(ctx);
   if (error != 0) return fail(ctx, error, "cannot make the socket to the container's first process");
   error = start_clone_child(ctx, &child);
+  /* The hooks that `parent` starts belong to the host, also with a time or a PID namespace that only the child is for. */
+  if (error == 0) error = start_own_children(ctx);
   if (error != 0) ctx->report->failed_op = (int32_t)plan_find(&ctx->plan, OP_CLONE);
   close_fd(&child.sync);
   close_fd(&ctx->hold_fd);
@@ -127,9 +129,10 @@ static int await_child(struct context *ctx) {
   }
   const struct report *report = ctx->report;
   if (report->error != 0) return report->error;
-  if (report->at >= 0 && ctx->plan.ops[report->at].code == OP_EXEC) return 0;
-  ctx->report->failed_op = report->at;
-  return fail(ctx, ECHILD, "the process died before its program, at operation %d", report->at);
+  uint32_t at = (uint32_t)report->at; /* read once: whoever may trace the process may write it */
+  if (at < ctx->plan.count && ctx->plan.ops[at].code == OP_EXEC) return 0;
+  ctx->report->failed_op = (int32_t)at;
+  return fail(ctx, ECHILD, "the process died before its program, at operation %d", (int)at);
 }
 
 /* Everything at its default, whatever the caller ignores. A signal of the caller's terminal must not end a foreground run. */

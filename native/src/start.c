@@ -236,8 +236,9 @@ static int await_exec(struct context *ctx) {
   }
   struct report *report = ctx->report;
   if (report->error != 0) return report->error;
-  if (report->at < 0 || ctx->plan.ops[report->at].code != OP_EXEC) {
-    return fail(ctx, ECHILD, "the container's first process died before its program, at operation %d", report->at);
+  uint32_t at = (uint32_t)report->at; /* read once: whoever may trace the process may write it */
+  if (at >= ctx->plan.count || ctx->plan.ops[at].code != OP_EXEC) {
+    return fail(ctx, ECHILD, "the container's first process died before its program, at operation %d", (int)at);
   }
   if (monitor->flags & MONITOR_TTY && monitor->streams[0].fd < 0) {
     return fail(ctx, ENOTTY, "the plan did not open a terminal");

@@ -171,7 +171,7 @@ int run_attach_held(struct context *ctx, const struct op_attach_held *op) {
 }
 
 int run_hold_namespace(struct context *ctx, const struct op_hold_namespace *op) {
-  int fd = open(op->path, O_RDONLY | O_CLOEXEC);
+  int fd = open_host(op->path, O_RDONLY);
   if (fd < 0) return errno;
   int error = keep(ctx, op->slot, fd);
   if (error != 0) close(fd);

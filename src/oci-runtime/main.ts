@@ -4,6 +4,7 @@ import { EngineError, toEngineError } from '../errors.ts';
 import type { Command } from './context.ts';
 import { type Flags, NO_FLAGS, parseFlags, usageOf } from './flags.ts';
 import { Log } from './log.ts';
+import { print } from './output.ts';
 
 const DEFAULT_ROOT = '/run/isle-runtime';
 
@@ -164,8 +165,8 @@ async function dispatch(args: readonly string[], islet: string, adopt: (log: Log
   const log = logOf(flags.text('log'), flags.text('log-format'));
   adopt(log);
   const [name, ...rest] = flags.rest;
-  if (flags.on('version')) process.stdout.write(await version());
-  else if (flags.on('help') || name === undefined || name === 'help') process.stdout.write(help());
+  if (flags.on('version')) print(await version());
+  else if (flags.on('help') || name === undefined || name === 'help') print(help());
   if (flags.on('version') || flags.on('help') || name === 'help') return 0;
   if (name === undefined) return 2;
   const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
@@ -173,7 +174,7 @@ async function dispatch(args: readonly string[], islet: string, adopt: (log: Log
     throw new EngineError('InvalidParameter', `no such command: ${name}`, { hint: '--help lists them' });
   const { command, flags: declared } = await entry.load();
   if (rest[0] === '--help' || rest[0] === '-h') {
-    process.stdout.write(`usage: isle-runtime ${name} ${entry.usage}\n${entry.summary}\n\n${usageOf(declared)}`);
+    print(`usage: isle-runtime ${name} ${entry.usage}\n${entry.summary}\n\n${usageOf(declared)}`);
     return 0;
   }
   const rootless = flags.text('rootless');

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Box, type State } from './box.ts';
-import { RUNTIMES } from './runtimes.ts';
+import { ISLE_RUNTIME, RUNTIMES } from './runtimes.ts';
 
 const NAMES = ['prestart', 'createRuntime', 'createContainer', 'startContainer', 'poststart', 'poststop'] as const;
 
@@ -66,6 +66,26 @@ for (const runtime of RUNTIMES) {
       await box.reaches(id, 'running');
       const { code, stderr } = await box.call(['delete', '--force', id]);
       assert.deepEqual([code, stderr], [0, '']);
+    });
+
+    // crun 1.8 starts these hooks in the container's mount namespace; neither it nor runc 1.1 makes a time namespace.
+    const kinds = [
+      'pid',
+      'uts',
+      ...(runtime.name === 'crun' ? [] : ['mnt']),
+      ...(runtime === ISLE_RUNTIME ? ['time'] : []),
+    ];
+    it('run in the namespaces of the host before the container has its root, whatever it gets of its own', async () => {
+      const { id, path } = box.bundle((config) => {
+        const look = hook(`for kind in ${kinds.join(' ')}; do readlink /proc/self/ns/$kind; done > ${box.out}/spaces`);
+        config['hooks'] = { createRuntime: [look] };
+        if (kinds.includes('time')) (config.linux['namespaces'] as object[]).push({ type: 'time' });
+        config.process['args'] = ['sleep', '100'];
+      });
+      await box.create(id, path);
+      const own = kinds.map((kind) => readlinkSync(`/proc/self/ns/${kind}`));
+      assert.deepEqual(lines('spaces'), own);
+      await box.ok('delete', '--force', id);
     });
 
     it('that fail, or take too long, make the create fail, and nothing is left', async () => {

@@ -182,6 +182,13 @@ describe('docker exec', () => {
     await world.daemon.ok(['rm', '-f', 'hostpid']);
   });
 
+  it('ends with its first process, whatever another one that it left goes on printing', async () => {
+    const { daemon } = world;
+    await using running = await daemon.dockerStart(['exec', 'box', 'sh', '-c', 'yes & echo $! > /tmp/yes; exit 5']);
+    assert.equal((await running.finished).code, 5);
+    await daemon.ok(['exec', 'box', 'sh', '-c', '! kill -0 $(cat /tmp/yes) 2>/dev/null || kill $(cat /tmp/yes)']);
+  });
+
   it('outlives a killed daemon, and its exit code is known to the next one', async () => {
     await world.daemon.ok(['exec', '-d', 'box', 'sh', '-c', `${untilTold}; exit 5`]);
     const [id] = (await world.daemon.ok(['inspect', '-f', '{{join .ExecIDs " "}}', 'box'])).split(' ');

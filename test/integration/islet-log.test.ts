@@ -1,6 +1,6 @@
 /** The monitor's log by itself, built with sanitizers: random bytes through the queue into rotated files and to a server. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, it } from 'node:test';
 import { FORMATS } from '../../src/containers/logging/files.ts';
@@ -76,6 +76,26 @@ for (const format of ['json', 'local'] as const) {
     assert.match(server.messages().at(-1) ?? '', /^<14>1 \S+ h t \d+ t - end$/);
   });
 }
+
+it('takes a second name of the log for a rotation that was cut short only if the name is that of the next old file', async () => {
+  await using box = await IsletBox.open(ISLET_ASAN);
+  const path = join(box.directory, 'log');
+  const print = async (word: string) => {
+    const setup = [logFileOp(path, { format: LOG_FORMATS.json, maxBytes: 100_000n, maxFiles: 3 })];
+    const container = await box.start({ argv: ['echo', word], logged: false, setup });
+    assert.equal((await container.end()).logError, '');
+  };
+  await print('one');
+  writeFileSync(`${path}.1`, 'an old log');
+  linkSync(path, join(box.directory, 'backup'));
+  await print('two');
+  assert.equal(readIfThere(`${path}.1`)?.toString(), 'an old log');
+  rmSync(`${path}.1`);
+  linkSync(path, `${path}.1`);
+  await print('three');
+  assert.equal(readIfThere(`${path}.1`), null);
+  assert.equal(readFileSync(path, 'utf8').trim().split('\n').length, 3);
+});
 
 function readIfThere(path: string): Buffer | null {
   try {

@@ -192,6 +192,14 @@ describe('the log driver', () => {
     await daemon.ok(['rm', 'dropping']);
   });
 
+  it('sends to a server also with a buffer of no bytes and no copy', async () => {
+    const { daemon, busybox } = world;
+    await using server = await streamSyslog();
+    const options = syslog(server, 'mode=non-blocking', 'max-buffer-size=0', 'cache-disabled=true');
+    await daemon.ok(['run', '--rm', ...options, busybox, 'echo', 'one line']);
+    assert.equal(contentOf((await received(server, 1))[0] ?? ''), 'one line');
+  });
+
   it('keeps every line of a container that prints as fast as it can', async () => {
     const { daemon, busybox } = world;
     for (const more of [[], ['--log-opt', 'mode=non-blocking', '--log-opt', 'max-buffer-size=1g']]) {

@@ -9,6 +9,7 @@ import { auditBundle } from '../audit.ts';
 import { readBundleConfig } from '../config/load.ts';
 import type { Command } from '../context.ts';
 import { type Flags, type ParsedFlags, parseFlags } from '../flags.ts';
+import { print } from '../output.ts';
 
 const LEVELS = SEVERITIES.join(', ');
 
@@ -41,7 +42,7 @@ export const audit: Command = (_context, args) => {
   const findings = report.findings.filter(({ severity }) => isAtLeast(severity, minimum));
   const { stdout } = process;
   const style = makeStyle(wantsColor(stdout, process.env));
-  stdout.write(
+  print(
     flags.on('json')
       ? `${JSON.stringify({ ...report, findings }, null, 2)}\n`
       : renderAudit(report, findings, { width: stdout.columns ?? 100, style }),

@@ -8,6 +8,7 @@ import { OomCounter } from '../oom.ts';
 import { cgroupBackend, loadIfThere, loadState, statusOf } from '../state.ts';
 import { statsLine } from '../stats.ts';
 import { onlyId } from './lifecycle.ts';
+import { print } from '../output.ts';
 
 export const EVENTS_FLAGS: Flags = {
   stats: { kind: 'switch', usage: 'the counters once' },
@@ -25,13 +26,13 @@ export const events: Command = async (context, args) => {
   if (!isThere()) throw new EngineError('Conflict', `container with id ${id} is not running`);
   const backend = cgroupBackend();
   if (flags.on('stats')) {
-    process.stdout.write(statsLine(backend, cgroupsPath, id));
+    print(statsLine(backend, cgroupsPath, id));
     return 0;
   }
   // Who reads may have enough of it.
   process.stdout.once('error', () => process.exit(0));
   const oom = new OomCounter(backend, cgroupsPath);
-  const tell = () => process.stdout.write(`${JSON.stringify({ type: 'oom', id })}\n`.repeat(oom.more()));
+  const tell = () => print(`${JSON.stringify({ type: 'oom', id })}\n`.repeat(oom.more()));
   let next = performance.now();
   for (;;) {
     // Looked at before the counter: the kill that ended the container is in it.
@@ -39,7 +40,7 @@ export const events: Command = async (context, args) => {
     tell();
     if (!goesOn) return 0;
     if (performance.now() >= next) {
-      process.stdout.write(statsLine(backend, cgroupsPath, id));
+      print(statsLine(backend, cgroupsPath, id));
       next = performance.now() + interval;
     }
     await setTimeout(Math.min(OOM_LOOK_MS, interval));

@@ -6,6 +6,7 @@ import { kernelVersion } from '../../platform/kernel-version.ts';
 import type { Command } from '../context.ts';
 import { type Flags, NO_FLAGS, parseFlags } from '../flags.ts';
 import { features as featuresDocument, rootless, template } from '../template.ts';
+import { print } from '../output.ts';
 
 export const SPEC_FLAGS: Flags = {
   bundle: {
@@ -34,6 +35,6 @@ export const spec: Command = (_context, args) => {
 export const features: Command = async (_context, args) => {
   parseFlags(NO_FLAGS, args);
   const { seccompFlags } = await import('../../security/seccomp/index.ts');
-  process.stdout.write(`${JSON.stringify(featuresDocument(seccompFlags(kernelVersion())), null, 2)}\n`);
+  print(`${JSON.stringify(featuresDocument(seccompFlags(kernelVersion())), null, 2)}\n`);
   return 0;
 };

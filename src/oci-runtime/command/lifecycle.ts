@@ -16,6 +16,7 @@ import {
   loadIfThere,
   statusOf,
 } from '../state.ts';
+import { print } from '../output.ts';
 
 const FREEZE_PATIENCE_MS = 10_000;
 
@@ -40,9 +41,7 @@ export const state: Command = (context, args) => {
   const { annotations, ...known } = ociState(saved, statusOf(context.root, saved));
   const { rootfs, created } = saved;
   const owner = ownerOf(context.root, saved.id);
-  process.stdout.write(
-    `${JSON.stringify({ ...known, rootfs, created, ...(annotations ? { annotations } : {}), owner }, null, 2)}\n`,
-  );
+  print(`${JSON.stringify({ ...known, rootfs, created, ...(annotations ? { annotations } : {}), owner }, null, 2)}\n`);
   return 0;
 };
 
@@ -106,8 +105,8 @@ export const list: Command = (context, args) => {
         owner: ownerOf(context.root, saved.id),
       };
     });
-  if (flags.on('quiet')) process.stdout.write(containers.map(({ id }) => `${id}\n`).join(''));
-  else if (format === 'json') process.stdout.write(`${JSON.stringify(containers)}\n`);
+  if (flags.on('quiet')) print(containers.map(({ id }) => `${id}\n`).join(''));
+  else if (format === 'json') print(`${JSON.stringify(containers)}\n`);
   else {
     const rows = containers.map(({ id, pid, status, bundle, created, owner }) => [
       id,
@@ -117,7 +116,7 @@ export const list: Command = (context, args) => {
       created,
       owner,
     ]);
-    process.stdout.write(table([['ID', 'PID', 'STATUS', 'BUNDLE', 'CREATED', 'OWNER'], ...rows]));
+    print(table([['ID', 'PID', 'STATUS', 'BUNDLE', 'CREATED', 'OWNER'], ...rows]));
   }
   return 0;
 };
@@ -190,7 +189,7 @@ export const ps: Command = async (context, args) => {
   if (id === undefined) throw new EngineError('InvalidParameter', 'a container id is needed');
   const pids = processesOf(loadState(context.root, id));
   if (format === 'json') {
-    process.stdout.write(`${JSON.stringify(pids)}\n`);
+    print(`${JSON.stringify(pids)}\n`);
     return 0;
   }
   const { execFileSync } = await import('node:child_process');
@@ -200,7 +199,7 @@ export const ps: Command = async (context, args) => {
   const column = head.trim().split(/\s+/).indexOf('PID');
   if (column < 0) throw new EngineError('InvalidParameter', 'the output of ps has no column PID');
   const own = lines.filter((line) => pids.includes(Number(line.trim().split(/\s+/)[column])));
-  process.stdout.write(`${[head, ...own].join('\n')}\n`);
+  print(`${[head, ...own].join('\n')}\n`);
   return 0;
 };
 
