@@ -1,5 +1,5 @@
 /** isled's command line. Every flag is checked before anything is made. */
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { OWN_RUNTIME, parseRuntimeFlag } from '../containers/runtimes/known.ts';
 import { EngineError } from '../errors.ts';
@@ -156,8 +156,14 @@ export function parseConfig(argv: string[], programDir: string): DaemonConfig | 
     addedRuntimes: new Map((values['add-runtime'] ?? []).map(parseRuntimeFlag)),
     defaultRuntime: values['default-runtime'] ?? OWN_RUNTIME,
     logDefaults: parseLogFlags(values['log-driver'], values['log-opt'] ?? []),
-    programDir: values.islet === undefined ? programDir : resolve(values.islet, '..'),
+    programDir: values.islet === undefined ? programDir : directoryOf(values.islet),
   };
+}
+
+/** The daemon's other program, `hello`, lies beside islet. */
+function directoryOf(islet: string): string {
+  if (basename(islet) === 'islet') return resolve(islet, '..');
+  throw new EngineError('InvalidParameter', `--islet ${islet}: the program has to be called islet, as it is built`);
 }
 
 function parseLogFlags(driver: string | undefined, options: readonly string[]): LogConfig {

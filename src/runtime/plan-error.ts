@@ -74,6 +74,8 @@ const HINTS: Partial<Record<OpName, string>> = {
 const KINDS_DIFFER: readonly string[] = ['ENOTDIR', 'EINVAL'];
 
 function hintOf(op: PlanOp | undefined, errno: string): string | undefined {
+  if (errno === 'ECHILD')
+    return 'most likely the kernel killed it for its memory: no program starts below some MiB of limit';
   if (op === undefined) return undefined;
   if (op.op !== 'mountBind' || !KINDS_DIFFER.includes(errno)) return HINTS[op.op];
   return 'a directory can only be shown at a directory, and a file at a file: compare the source and what the image has there';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type Finished, run } from '../harness/command.ts';
@@ -103,6 +103,16 @@ describe('isle', () => {
     const missing = await isle(['logs', 'nobody']);
     assert.equal(missing.code, 1);
     assert.match(missing.stderr, /nobody/);
+  });
+
+  it('has its daemon beside it, which says its flags, and refuses a program of another name for islet', async () => {
+    const isled = join(dirname(ISLE), 'isled');
+    const help = await run(isled, ['--help']);
+    assert.equal(help.code, 0);
+    assert.match(help.stdout, /--data-root/);
+    const { code, stderr } = await run(isled, ['--islet', '/tmp/other']);
+    assert.notEqual(code, 0);
+    assert.match(stderr, /--islet \/tmp\/other: the program has to be called islet/);
   });
 
   it('works through a symbolic link and from another directory', async () => {

@@ -101,7 +101,10 @@ export const CREATE_FLAGS = {
     check: checkMount,
   }),
   name: flag.string({ usage: 'Assign a name to the container' }),
-  network: flag.string({ valueName: 'network', usage: 'Connect a container to a network: bridge, none or host' }),
+  network: flag.string({
+    valueName: 'network',
+    usage: 'Connect a container to a network: bridge, none, host or container:NAME',
+  }),
   'no-healthcheck': flag.bool({ usage: 'Disable any container-specified HEALTHCHECK' }),
   'oom-kill-disable': flag.bool({ usage: 'Disable OOM Killer' }),
   'oom-score-adj': flag.int({ usage: "Tune host's OOM preferences (-1000 to 1000)" }),
