@@ -33,6 +33,16 @@ describe('PlanError', () => {
     );
   });
 
+  it('names of several sysctls the one that could not be set', () => {
+    const files = ['/proc/sys/net/a', '1', '/proc/sys/net/nope', '2'];
+    const error = new PlanError(
+      { ops: [op('child', 'kernel', 'writeProc', { files })] },
+      { opIndex: 0, errno: 2, detail: '/proc/sys/net/nope' },
+    );
+    assert.equal(error.message, 'cannot write "2" to `/proc/sys/net/nope`: ENOENT (no such file or directory)');
+    assert.match(error.hint ?? '', /no such sysctl/);
+  });
+
   it('takes the object from the field that says it best', () => {
     assert.equal(new PlanError(plan, { opIndex: 1, errno: 2, detail: '' }).path, 'tool');
     assert.equal(new PlanError(plan, { opIndex: 2, errno: 17, detail: '' }).path, '/dev/ptmx');

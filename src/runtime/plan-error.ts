@@ -55,14 +55,24 @@ function missingProfile(op: PlanOp | undefined, errno: number): string | null {
   return new TextDecoder().decode(op.args.data).replace(/^exec /, '');
 }
 
+/** Of an operation that writes several kernel files, the one that failed: most of the others were not asked for by anybody. */
+function failedPart(op: PlanOp, detail: string): PlanOp {
+  if (op.op !== 'writeProc') return op;
+  const { files } = op.args;
+  const at = files.findIndex((path, index) => index % 2 === 0 && path === detail);
+  return at < 0 ? op : { ...op, args: { files: files.slice(at, at + 2) } };
+}
+
 function messageOf(op: PlanOp | undefined, path: string, failure: PlanFailure): string {
   const reason = errnoText(failure.errno);
   const profile = missingProfile(op, failure.errno);
   // As runc begins: it is what people look for.
   if (profile !== null) return `unable to apply apparmor profile: the kernel has no profile "${profile}": ${reason}`;
-  const detail = failure.detail === '' || failure.detail === path ? '' : `: ${failure.detail}`;
-  if (op === undefined) return `cannot start the container: ${failure.detail || 'the plan was refused'}: ${reason}`;
-  return `cannot ${describeOp(op)}: ${reason}${detail}`;
+  const part = op === undefined ? undefined : failedPart(op, failure.detail);
+  const isNamed = failure.detail === '' || failure.detail === path || part !== op;
+  const detail = isNamed ? '' : `: ${failure.detail}`;
+  if (part === undefined) return `cannot start the container: ${failure.detail || 'the plan was refused'}: ${reason}`;
+  return `cannot ${describeOp(part)}: ${reason}${detail}`;
 }
 
 const HINTS: Partial<Record<OpName, string>> = {
@@ -77,6 +87,7 @@ function hintOf(op: PlanOp | undefined, errno: string): string | undefined {
   if (errno === 'ECHILD')
     return 'most likely the kernel killed it for its memory: no program starts below some MiB of limit';
   if (op === undefined) return undefined;
+  if (op.op === 'writeProc' && errno === 'ENOENT') return 'the kernel has no such sysctl inside a container';
   if (op.op !== 'mountBind' || !KINDS_DIFFER.includes(errno)) return HINTS[op.op];
   return 'a directory can only be shown at a directory, and a file at a file: compare the source and what the image has there';
 }
