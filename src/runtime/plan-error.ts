@@ -85,7 +85,7 @@ const KINDS_DIFFER: readonly string[] = ['ENOTDIR', 'EINVAL'];
 
 function hintOf(op: PlanOp | undefined, errno: string): string | undefined {
   if (errno === 'ECHILD')
-    return 'most likely the kernel killed it for its memory: no program starts below some MiB of limit';
+    return 'most likely the kernel killed it: for its memory (no program starts below some MiB of limit), or by its seccomp filter';
   if (op === undefined) return undefined;
   if (op.op === 'writeProc' && errno === 'ENOENT') return 'the kernel has no such sysctl inside a container';
   if (op.op !== 'mountBind' || !KINDS_DIFFER.includes(errno)) return HINTS[op.op];
