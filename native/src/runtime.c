@@ -129,8 +129,8 @@ static int await_child(struct context *ctx) {
   }
   const struct report *report = ctx->report;
   if (report->error != 0) return report->error;
-  uint32_t at = (uint32_t)report->at; /* read once: whoever may trace the process may write it */
-  if (at < ctx->plan.count && ctx->plan.ops[at].code == OP_EXEC) return 0;
+  uint32_t at;
+  if (start_reached_exec(ctx, &at)) return 0;
   ctx->report->failed_op = (int32_t)at;
   return fail(ctx, ECHILD, "the process died before its program, at operation %d", (int)at);
 }

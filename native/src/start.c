@@ -151,6 +151,12 @@ static void kill_and_reap(int pidfd) {
   }
 }
 
+bool start_reached_exec(const struct context *ctx, uint32_t *at) {
+  /* Read once: whoever may trace the process may write it. */
+  *at = (uint32_t)ctx->report->at;
+  return *at < ctx->plan.count && ctx->plan.ops[*at].code == OP_EXEC;
+}
+
 int start_adopt_child(struct context *ctx) {
   siginfo_t info = {0};
   pid_t pid = ctx->last_pid ? *ctx->last_pid : 0;
@@ -236,8 +242,8 @@ static int await_exec(struct context *ctx) {
   }
   struct report *report = ctx->report;
   if (report->error != 0) return report->error;
-  uint32_t at = (uint32_t)report->at; /* read once: whoever may trace the process may write it */
-  if (at >= ctx->plan.count || ctx->plan.ops[at].code != OP_EXEC) {
+  uint32_t at;
+  if (!start_reached_exec(ctx, &at)) {
     return fail(ctx, ECHILD, "the container's first process died before its program, at operation %d", (int)at);
   }
   if (monitor->flags & MONITOR_TTY && monitor->streams[0].fd < 0) {

@@ -27,6 +27,9 @@ int start_own_children(const struct context *ctx);
  * errno.
  */
 int start_adopt_child(struct context *ctx);
+
+/* Whether the child has come to its exec; at: the operation that it was at, any number if it was tampered with. */
+bool start_reached_exec(const struct context *ctx, uint32_t *at);
 /* Kills and reaps the child, if there is one. */
 void start_kill_child(struct context *ctx);
 #endif

@@ -10,6 +10,16 @@ export function textIfThere(path: string): string | null {
   }
 }
 
+/** What an operation on a file gives, null where there is none. */
+export async function unlessMissing<T>(look: Promise<T>): Promise<T | null> {
+  try {
+    return await look;
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw thrown;
+  }
+}
+
 /** A JSON document that is not flushed when it is written; null where there is none, or one that was cut short. */
 export function jsonIfThere(path: string): unknown {
   const text = textIfThere(path);

@@ -1,3 +1,4 @@
+import { DURATION_UNIT_MS } from '../format/units.ts';
 import { messages } from '../format/messages.ts';
 import { FlagValueError } from './flag.ts';
 
@@ -53,16 +54,6 @@ export function parseNanoCpus(text: string): number {
   if (scaled % scale !== 0n) throw new FlagValueError(messages.tooPrecise);
   return Number(scaled / scale);
 }
-
-const DURATION_UNIT_MS: Record<string, number> = {
-  ns: 1e-6,
-  us: 1e-3,
-  µs: 1e-3,
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-};
 
 /** Go's time.ParseDuration: "1h30m", "1.5s", "-2m", "0"; in milliseconds. undefined when it is not a duration. */
 export function parseDurationMs(text: string): number | undefined {

@@ -6,6 +6,7 @@ import { createWriteStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
+import { unlessMissing } from '../../platform/read-file.ts';
 import type { MonitorConnection } from '../../runtime/monitor.ts';
 import type { Container } from '../container.ts';
 import type { ContainersContext } from '../context.ts';
@@ -51,22 +52,13 @@ export function compressOldLogs(context: ContainersContext, container: Container
 /** The inode of the one that was compressed; null when there was none. */
 async function compressOldest({ path, maxFiles }: LogFiles, monitor: MonitorConnection): Promise<bigint | null> {
   for (let number = maxFiles - 1; number > 0; number--) {
-    await using old = await openIfThere(`${path}.${number}`);
+    await using old = await unlessMissing(open(`${path}.${number}`, 'r'));
     if (old === null) continue;
     const { ino } = await old.stat({ bigint: true });
     await writeCompressed(old, `${path}.gz-part`, ino);
     return (await monitor.logCompressed(ino)) ? ino : null;
   }
   return null;
-}
-
-async function openIfThere(path: string): Promise<FileHandle | null> {
-  try {
-    return await open(path, 'r');
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw thrown;
-  }
 }
 
 async function writeCompressed(from: FileHandle, path: string, inode: bigint): Promise<void> {

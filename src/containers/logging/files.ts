@@ -6,6 +6,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream';
 import { constants, createGunzip } from 'node:zlib';
 import type { LogFormat } from './format.ts';
+import { unlessMissing } from '../../platform/read-file.ts';
 import { lengthOf, originOf } from './gzip-origin.ts';
 import { JSON_FILE } from './json-file.ts';
 import { LOCAL } from './local.ts';
@@ -84,15 +85,6 @@ export class OpenLog implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.handle.close();
-  }
-}
-
-async function unlessMissing<T>(look: Promise<T>): Promise<T | null> {
-  try {
-    return await look;
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw thrown;
   }
 }
 

@@ -1,4 +1,5 @@
 /** One line of a log, whatever file it came from, and how a client gets it. */
+import type { LogsOptions } from '../../api/backend.ts';
 import { encodeFrame, FRAME_STREAM } from '../../api/types/frames.ts';
 import { formatTimeNs, parseTimeNs } from '../record.ts';
 
@@ -12,15 +13,8 @@ export interface LogLine {
   attrs?: Readonly<Record<string, string>> | undefined;
 }
 
-export interface LineFormat {
-  stdout: boolean;
-  stderr: boolean;
-  /** nanoseconds since the epoch, 0 = no bound */
-  since: bigint;
-  until: bigint;
-  timestamps: boolean;
-  /** Put the attributes before the text. */
-  details: boolean;
+export interface LineFormat
+  extends Pick<LogsOptions, 'stdout' | 'stderr' | 'since' | 'until' | 'timestamps' | 'details'> {
   /** no frames: the output of a terminal */
   raw: boolean;
 }

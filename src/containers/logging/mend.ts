@@ -1,5 +1,6 @@
 /** A monitor that was killed, or a loss of power, may have left a part of a line at the end of the log. */
 import { type FileHandle, open } from 'node:fs/promises';
+import { unlessMissing } from '../../platform/read-file.ts';
 import type { ContainersContext } from '../context.ts';
 import type { ContainerRecord } from '../record.ts';
 import { FORMATS, type LogFiles } from './files.ts';
@@ -9,13 +10,9 @@ import { logFilesOf } from './settings.ts';
 export async function mendLog(context: ContainersContext, record: ContainerRecord): Promise<void> {
   const files = logFilesOf(context, record);
   if (files === null) return;
-  try {
-    await using file = await open(files.path, 'r+');
-    await cutRest(files, file);
-  } catch (thrown) {
-    // The first start.
-    if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw thrown;
-  }
+  // There is none at the first start.
+  await using file = await unlessMissing(open(files.path, 'r+'));
+  if (file !== null) await cutRest(files, file);
 }
 
 async function cutRest({ format }: LogFiles, file: FileHandle): Promise<void> {
